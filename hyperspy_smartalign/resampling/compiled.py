@@ -1,0 +1,22 @@
+"""The one way in which this package compiles a function with numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Sums may be reordered and fused, but NaN must survive: it marks pixels that were not observed.
+FAST_BUT_NAN_SAFE = {"contract", "reassoc", "nsz", "arcp"}
+
+
+def compiled(function: Function) -> Function:
+    """Compile `function` on first use, cached on disk and run without the GIL.
+
+    Threads are left to the caller: numba's own parallel layer clashes with dask's threads.
+    """
+    jit = numba.njit(cache=True, nogil=True, fastmath=FAST_BUT_NAN_SAFE)
+    return cast(Function, jit(function))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperspy_smartalign.resampling.workers import chunks, map_chunks, run_tasks, worker_count
+
+
+@given(st.integers(1, 200), st.integers(1, 20))
+def test_chunks_hold_every_task_once_in_order(tasks, workers):
+    parts = chunks(tasks, workers)
+    assert [i for part in parts for i in part] == list(range(tasks))
+    sizes = [len(part) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+    assert len(parts) == min(tasks, workers)
+
+
+def test_results_keep_the_order_of_the_chunks():
+    assert map_chunks(list, 7, num_workers=3) == [[0, 1], [2, 3], [4, 5, 6]]
+    assert map_chunks(list, 0) == []
+
+
+def test_worker_count():
+    assert worker_count(8, 3) == 3
+    assert worker_count(2, 3) == 2
+    assert worker_count(None, 1) == 1
+    with pytest.raises(ValueError, match="not 0"):
+        worker_count(0, 3)
+
+
+def test_tasks_run_side_by_side():
+    # Two tasks that wait for each other end only if they run at the same time.
+    meeting = threading.Barrier(2, timeout=10)
+    run_tasks(lambda i: meeting.wait() and None, 2, num_workers=2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_ends_the_work(workers):
+    done = []
+
+    def task(i):
+        if i == 3:
+            raise RuntimeError("frame 3 cannot be read")
+        if i > 3:
+            time.sleep(0.01)
+        done.append(i)
+
+    with pytest.raises(RuntimeError, match="frame 3"):
+        run_tasks(task, 50, num_workers=workers)
+    assert len(done) < 25
