@@ -1,3 +1,55 @@
-"""Alignment of microscope image series and spectrum images, for HyperSpy."""
+"""Alignment of microscope image series and spectrum images, for HyperSpy.
+
+``import hyperspy_smartalign`` adds the verbs `align_rigid` and `apply_alignment` and the
+accessor `smartalign` to HyperSpy's signals. The same verbs are functions here, for those who
+would rather not depend on that.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hyperspy_smartalign._registration import register
+from hyperspy_smartalign._verbs import align_rigid, apply_alignment
+
+if TYPE_CHECKING:
+    from hyperspy_smartalign import data
+    from hyperspy_smartalign.series.geometry import ScanGeometry
+    from hyperspy_smartalign.signals.loading import load_series
+    from hyperspy_smartalign.transforms.alignment import Alignment
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Alignment",
+    "ScanGeometry",
+    "__version__",
+    "align_rigid",
+    "apply_alignment",
+    "data",
+    "load_series",
+    "register",
+]
+
+# Loaded when first asked for, so that the import stays light.
+_LAZY = {
+    "Alignment": "hyperspy_smartalign.transforms.alignment",
+    "ScanGeometry": "hyperspy_smartalign.series.geometry",
+    "load_series": "hyperspy_smartalign.signals.loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "data":
+        return importlib.import_module("hyperspy_smartalign.data")
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+register()

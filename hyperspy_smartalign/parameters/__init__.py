@@ -1,0 +1,25 @@
+"""The parameters of every tool: default, range and words, said once.
+
+Each class here is one tool. Method signatures, docstrings, the command line, dialogues and the
+record in the metadata all come from it.
+"""
+
+from __future__ import annotations
+
+from hyperspy_smartalign.parameters._applying import ApplyParameters
+from hyperspy_smartalign.parameters._base import Parameters, ParameterSpec
+from hyperspy_smartalign.parameters._documenting import documented
+from hyperspy_smartalign.parameters._kinds import ParameterError
+from hyperspy_smartalign.parameters._preparing import PrepareParameters, RampParameters
+from hyperspy_smartalign.parameters._rigid import RigidParameters
+
+__all__ = [
+    "ApplyParameters",
+    "ParameterError",
+    "ParameterSpec",
+    "Parameters",
+    "PrepareParameters",
+    "RampParameters",
+    "RigidParameters",
+    "documented",
+]

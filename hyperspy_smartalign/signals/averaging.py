@@ -1,0 +1,132 @@
+"""Average or sum of a series, counting only the frames that saw each pixel."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hyperspy.signals import BaseSignal
+
+from hyperspy_smartalign.signals import recording, wrapping
+from hyperspy_smartalign.signals.validating import Layout, layout_of
+
+OUTPUTS = ("average", "sum")
+
+
+def average(signal: BaseSignal, *, output: str = "average") -> BaseSignal:
+    """Average or sum the frames of a series, at each pixel over the frames that saw it.
+
+    Pixels that a frame did not see are NaN. Frames that the alignment excluded take no part.
+
+    Parameters
+    ----------
+    signal : BaseSignal
+        Series of images or of spectrum images.
+    output : {"average", "sum"}, default "average"
+        "sum" is the mean times the number of frames that take part: what only some of them saw
+        is scaled to all, so that the result has no steps. Sums of integers stay integers.
+
+    Returns
+    -------
+    BaseSignal
+        One frame, or one spectrum image; lazy if the series is. NaN where no frame saw the
+        pixel. float32 for float32 series, else float64; sums of integers are 64-bit integers.
+
+    Raises
+    ------
+    ValueError
+        The signal is not a series, `output` is another word, or every frame is excluded.
+    TypeError
+        The data are complex.
+    """
+    if output not in OUTPUTS:
+        raise ValueError(f"output={output!r} is not allowed: give one of 'average', 'sum'.")
+    layout = layout_of(signal)
+    if np.issubdtype(signal.data.dtype, np.complexfloating):
+        raise TypeError(
+            f"{signal!r} is complex, and only real frames are averaged. Use signal.real or "
+            "signal.amplitude."
+        )
+    kept = _kept_frames(signal, layout)
+    data = signal.data.reshape(-1, *layout.frame_shape, *layout.channel_shape)
+    if hasattr(data, "dask"):
+        accumulated = _accumulate_lazily(data, kept, output)
+    else:
+        accumulated = _accumulate(data, kept, output)
+    result = wrapping.aligned_signal(signal, accumulated, title=output)
+    recording.append_step(result, "average", {"output": output})
+    return result
+
+
+def _kept_frames(signal: BaseSignal, layout: Layout) -> npt.NDArray[np.intp]:
+    """Indices of the frames that the recorded alignment did not exclude."""
+    if not recording.has_alignment(signal):
+        return np.arange(layout.n_frames)
+    alignment = recording.alignment_of(signal)
+    excluded = np.flatnonzero(alignment.excluded)
+    if excluded.size and alignment.navigation_shape != layout.series_shape:
+        warnings.warn(
+            f"The alignment excluded frames {excluded.tolist()} of {alignment.n_frames}, but the "
+            f"signal now has {layout.n_frames} frames, so these cannot be told from the others. "
+            "All are averaged. Average before slicing to leave them out.",
+            UserWarning,
+            stacklevel=3,
+        )
+        return np.arange(layout.n_frames)
+    if excluded.size == layout.n_frames:
+        raise ValueError("The alignment excluded every frame, so there is nothing to average.")
+    return np.delete(np.arange(layout.n_frames), excluded)
+
+
+def _result_dtype(dtype: np.dtype[Any], output: str) -> np.dtype[Any]:
+    if dtype.kind in "biu" and output == "sum":
+        return np.dtype(np.uint64 if dtype.kind == "u" else np.int64)
+    return np.dtype(np.float32 if dtype == np.float32 else np.float64)
+
+
+def _accumulate(
+    data: npt.NDArray[Any], kept: npt.NDArray[np.intp], output: str
+) -> npt.NDArray[Any]:
+    """Frame by frame, so that the series is never copied."""
+    dtype = _result_dtype(data.dtype, output)
+    if data.dtype.kind in "biu":
+        whole = np.zeros(data.shape[1:], dtype=np.uint64 if data.dtype.kind == "u" else np.int64)
+        for index in kept:
+            whole += data[index]
+        return whole if output == "sum" else (whole / len(kept)).astype(dtype)
+    total = np.zeros(data.shape[1:])
+    coverage = np.zeros(data.shape[1:], dtype=np.int32)
+    for index in kept:
+        seen = ~np.isnan(data[index])
+        np.add(total, data[index], out=total, where=seen)
+        coverage += seen
+    return _finish(total, coverage, len(kept), output).astype(dtype)
+
+
+def _accumulate_lazily(data: Any, kept: npt.NDArray[np.intp], output: str) -> Any:
+    import dask.array as da
+
+    dtype = _result_dtype(data.dtype, output)
+    if len(kept) < len(data):
+        data = data[kept]
+    if data.dtype.kind in "biu":
+        whole = data.sum(axis=0, dtype=np.uint64 if data.dtype.kind == "u" else np.int64)
+        return whole if output == "sum" else (whole / len(kept)).astype(dtype)
+    total = da.nansum(data, axis=0, dtype=np.float64)
+    coverage = (~da.isnan(data)).sum(axis=0, dtype=np.int32)
+    blocks = da.map_blocks(_finish, total, coverage, len(kept), output, dtype=np.float64)
+    return blocks.astype(dtype)
+
+
+def _finish(
+    total: npt.NDArray[np.float64], coverage: npt.NDArray[np.int32], frames: int, output: str
+) -> npt.NDArray[np.float64]:
+    """Mean of what was seen, or that times the number of frames; NaN where nothing was."""
+    mean = np.full(total.shape, np.nan)
+    np.divide(total, coverage, out=mean, where=coverage > 0)
+    if output == "average":
+        return mean
+    # A full sum is the total itself, without a rounding by division and multiplication.
+    return np.where(coverage == frames, total, mean * frames)

@@ -1,0 +1,281 @@
+"""From a signal to what the core takes: layout of the axes, frames, regions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hyperspy.axes import UniformDataAxis
+from hyperspy.exceptions import SignalDimensionError
+from hyperspy.signals import BaseSignal
+
+# Smaller regions hold too little for a correlation.
+SMALLEST_REGION = 8
+
+
+class NotASeriesError(SignalDimensionError, ValueError):
+    """The signal is not a series of images or of spectrum images."""
+
+    def __init__(self, message: str) -> None:
+        ValueError.__init__(self, message)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where series, image and spectral channels lie in the data of a signal.
+
+    Attributes
+    ----------
+    series_shape : tuple of int
+        Shape of the series axes in numpy's order; they come first in the data.
+    frame_shape : tuple of int
+        (height, width) of a frame in pixels.
+    channel_shape : tuple of int
+        Shape of what each pixel holds: () in images, (channels,) in spectrum images.
+    scale, offset : tuple of float
+        (y, x) of the image axes, in `units`.
+    units : tuple of str
+        (y, x); "px" where the axis has none.
+    """
+
+    series_shape: tuple[int, ...]
+    frame_shape: tuple[int, int]
+    channel_shape: tuple[int, ...]
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+    units: tuple[str, str]
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return math.prod(self.series_shape)
+
+    @property
+    def image_axes(self) -> tuple[int, int]:
+        """Positions of y and x among the axes of the data."""
+        y = len(self.series_shape)
+        return y, y + 1
+
+
+def layout_of(signal: BaseSignal) -> Layout:
+    """Layout of an image series (Signal2D) or a series of spectrum images (Signal1D).
+
+    Parameters
+    ----------
+    signal : BaseSignal
+        Signal with one or more series axes. In spectrum images they are the navigation axes
+        beyond x and y.
+
+    Returns
+    -------
+    Layout
+
+    Raises
+    ------
+    NotASeriesError
+        The signal has neither images nor spectra, or no series axis, or one frame.
+    NotImplementedError
+        An axis of the image is not uniform.
+    """
+    dimension = signal.axes_manager.signal_dimension
+    navigation = signal.axes_manager.navigation_axes
+    channels: tuple[int, ...] = ()
+    if dimension == 2:
+        (x, y), series = signal.axes_manager.signal_axes, navigation
+    elif dimension == 1 and len(navigation) >= 2:
+        (x, y), series = navigation[:2], navigation[2:]
+        channels = (signal.axes_manager.signal_axes[0].size,)
+    else:
+        raise NotASeriesError(
+            f"{signal!r} is not a series of images or of spectrum images: its signal dimension "
+            f"is {dimension} and its navigation dimension {len(navigation)}. Images need signal "
+            "dimension 2, as after signal.transpose(signal_axes=('x', 'y')); spectrum images "
+            "need signal dimension 1 and navigation axes x, y and frames."
+        )
+    _check_uniform((y, x))
+    series_shape = tuple(int(axis.size) for axis in reversed(series))
+    if math.prod(series_shape) < 2:
+        raise NotASeriesError(
+            f"{signal!r} has one frame; alignment needs two or more. Load the series as a stack "
+            "with hyperspy_smartalign.load_series(...) or hs.stack([...])."
+        )
+    return Layout(
+        series_shape=series_shape,
+        frame_shape=(int(y.size), int(x.size)),
+        channel_shape=channels,
+        scale=(float(y.scale), float(x.scale)),
+        offset=(float(y.offset), float(x.offset)),
+        units=(_units(y), _units(x)),
+    )
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of an image series, one by one or as a stack.
+
+    Frames are counted in C order over the series axes. Those of a lazy signal are computed when
+    asked for.
+
+    Attributes
+    ----------
+    layout : Layout
+        Shapes and calibration.
+    data : numpy or dask array
+        The data of the signal, (*series_shape, height, width).
+    """
+
+    layout: Layout
+    data: Any
+
+    def __len__(self) -> int:
+        return self.layout.n_frames
+
+    @property
+    def lazy(self) -> bool:
+        """True if the frames are computed when asked for."""
+        return hasattr(self.data, "dask")
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
+
+    def frame(self, index: int) -> npt.NDArray[Any]:
+        """Frame `index` as a read-only array (height, width)."""
+        place = np.unravel_index(index, self.layout.series_shape)
+        return _read_only(self.data[place])
+
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
+        """Frames in order; of a lazy signal, each chunk along the first axis is computed once."""
+        sizes = self.data.chunks[0] if self.lazy else (1,) * len(self.data)
+        start = 0
+        for size in sizes:
+            chunk = _read_only(self.data[start : start + size])
+            yield from chunk.reshape(-1, *self.layout.frame_shape)
+            start += size
+
+    def as_stack(self) -> npt.NDArray[Any]:
+        """All frames as a read-only array (n, height, width), computed if the signal is lazy."""
+        return _read_only(self.data).reshape(-1, *self.layout.frame_shape)
+
+
+def frames_of(signal: BaseSignal) -> Frames:
+    """The frames of an image series.
+
+    Parameters
+    ----------
+    signal : Signal2D
+        Two or more images; any number of navigation axes.
+
+    Returns
+    -------
+    Frames
+
+    Raises
+    ------
+    NotASeriesError
+        The signal does not hold images, or holds only one.
+    NotImplementedError
+        An axis of the image is not uniform.
+    """
+    layout = layout_of(signal)
+    if layout.channel_shape:
+        raise NotASeriesError(
+            f"{signal!r} holds spectra; shifts are found on images. Align the image series that "
+            "was taken at the same time, then use signal.apply_alignment(aligned)."
+        )
+    return Frames(layout, signal.data)
+
+
+def region_in_pixels(signal: BaseSignal, region: Iterable[int | float]) -> tuple[int, ...]:
+    """Pixel indices of a region of the image.
+
+    Parameters
+    ----------
+    signal : BaseSignal
+        Signal whose image axes the region refers to.
+    region : hs.roi.RectangularROI or (left, right, top, bottom)
+        int: index; float: value on the axis. Right and bottom are not included. Where a scale
+        is negative, values may come in either order.
+
+    Returns
+    -------
+    (left, right, top, bottom) : tuple of int
+        Indices with left < right and top < bottom; right and bottom are not included.
+
+    Raises
+    ------
+    ValueError
+        The region lies partly outside the frame, or is smaller than 8 x 8 pixels.
+    NotImplementedError
+        An axis of the image is not uniform.
+    """
+    manager = signal.axes_manager
+    axes = manager.signal_axes if manager.signal_dimension == 2 else manager.navigation_axes[:2]
+    _check_uniform(axes)
+    left, right, top, bottom = region
+    columns = _indices(axes[0], left, right, ("left", "right"))
+    rows = _indices(axes[1], top, bottom, ("top", "bottom"))
+    width, height = columns[1] - columns[0], rows[1] - rows[0]
+    if min(width, height) < SMALLEST_REGION:
+        raise ValueError(
+            f"roi (left, right, top, bottom) = {(left, right, top, bottom)} is {width} x "
+            f"{height} px; it must be {SMALLEST_REGION} x {SMALLEST_REGION} px or larger. "
+            "Integers are indices, floats are values on the axes."
+        )
+    return (*columns, *rows)
+
+
+def _indices(
+    axis: UniformDataAxis, start: int | float, stop: int | float, sides: tuple[str, str]
+) -> tuple[int, int]:
+    edges = [_index(axis, value, side) for value, side in zip((start, stop), sides, strict=True)]
+    if axis.scale < 0 and isinstance(start, float) and isinstance(stop, float):
+        edges.sort()
+    return edges[0], edges[1]
+
+
+def _index(axis: UniformDataAxis, value: int | float, side: str) -> int:
+    if isinstance(value, float):
+        position = (value - axis.offset) / axis.scale
+        # HyperSpy's own rounding where it has an index; the far edge lies one beyond the last.
+        inside = -0.5 < position < axis.size - 0.5
+        index = int(axis.value2index(value)) if inside else math.floor(position + 0.5)
+    else:
+        index = int(value)
+    if not 0 <= index <= axis.size:
+        first, last = axis.offset, axis.offset + axis.scale * axis.size
+        raise ValueError(
+            f"roi {side}={value} lies outside the frame, which has {axis.size} px from "
+            f"{first:g} to {last:g} {_units(axis)}. Integers are indices, floats are values on "
+            "the axis."
+        )
+    return index
+
+
+def _check_uniform(axes: Iterable[Any]) -> None:
+    for axis in axes:
+        if not axis.is_uniform:
+            raise NotImplementedError(
+                f"Axis {axis.name} is not uniform, and frames are aligned on uniform axes only. "
+                f"Make it uniform first with signal.interpolate_on_axis('uniform', '{axis.name}')."
+            )
+
+
+def _units(axis: Any) -> str:
+    return axis.units if isinstance(axis.units, str) and axis.units else "px"
+
+
+def _read_only(data: Any) -> npt.NDArray[Any]:
+    """The data as a numpy array that cannot be written to, computed if it is lazy."""
+    array = np.asarray(data).view()
+    array.flags.writeable = False
+    return array
