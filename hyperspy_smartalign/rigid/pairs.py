@@ -1,0 +1,186 @@
+"""Which frames are compared with which, and what each comparison measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from .peaks import best_maxima, centre_of_mass, gaussian_peak
+from .spectra import Spectra
+
+__all__ = ["ALL_PAIRS_LIMIT", "PairCandidates", "choose_pairs", "measure_pairs", "overlap_gain"]
+
+#: Up to this many frames every pair is measured unless told otherwise.
+ALL_PAIRS_LIMIT = 64
+#: Beyond: this many direct neighbours, then jumps of 8, 16, 32, ... frames.
+SPARSE_BAND = 4
+#: Pairs whose overlap (window included) falls below this share of a full one are not trusted.
+LEAST_OVERLAP = 0.15
+#: Bytes of correlation maps held at a time.
+BATCH_BYTES = 16_000_000
+
+
+def choose_pairs(
+    count: int,
+    neighbours: int | str = "auto",
+    *,
+    exclude: Iterable[int] = (),
+    exclude_pairs: Iterable[tuple[int, int]] = (),
+) -> npt.NDArray[np.intp]:
+    """Pairs (i, j), i < j, to be compared.
+
+    Parameters
+    ----------
+    count : int
+        Number of frames.
+    neighbours : int, "all" or "auto"
+        Each frame is compared with this many following ones. ``"auto"``: all pairs up to
+        `ALL_PAIRS_LIMIT` frames; beyond, `SPARSE_BAND` neighbours and jumps of 8, 16, 32, ...
+        frames, so that the cost grows as n log n while the path across the series stays short.
+    exclude : iterable of int
+        Frames that take part in no pair.
+    exclude_pairs : iterable of (int, int)
+        Pairs left out.
+
+    Returns
+    -------
+    (p, 2) integer array, sorted.
+    """
+    if neighbours == "all" or (neighbours == "auto" and count <= ALL_PAIRS_LIMIT):
+        distances = list(range(1, count))
+    elif neighbours == "auto":
+        distances = list(range(1, SPARSE_BAND + 1))
+        jump = 2 * SPARSE_BAND
+        while jump < count:
+            distances.append(jump)
+            jump *= 2
+    else:
+        distances = list(range(1, min(int(neighbours), count - 1) + 1))
+    left_out = {int(i) for i in exclude}
+    forbidden = {(min(i, j), max(i, j)) for i, j in exclude_pairs}
+    chosen = [
+        (i, i + distance)
+        for i in range(count)
+        for distance in distances
+        if i + distance < count
+        and i not in left_out
+        and i + distance not in left_out
+        and (i, i + distance) not in forbidden
+    ]
+    return np.array(sorted(chosen), np.intp).reshape(-1, 2)
+
+
+@dataclass(frozen=True)
+class PairCandidates:
+    """Shifts that each pair's correlation allows.
+
+    Attributes
+    ----------
+    pairs : (p, 2) int
+        Frames i < j.
+    shifts : (p, k, 2) float64
+        Candidate values of ``shift[i] - shift[j]`` in frame pixels (y, x), best first; NaN where
+        fewer exist.
+    scores : (p, k) float64
+        Correlation coefficients of the weighted frames at the candidates, overlap divided out.
+    """
+
+    pairs: npt.NDArray[np.intp]
+    shifts: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+
+
+def overlap_gain(overlap_map: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Reciprocal of the overlap; 0 where less than `LEAST_OVERLAP` of a full overlap is left.
+
+    Without it a periodic image is pulled towards zero shift, where the overlap is largest.
+    """
+    enough = overlap_map >= LEAST_OVERLAP
+    return np.asarray(np.where(enough, 1.0 / np.where(enough, overlap_map, 1.0), 0.0), np.float32)
+
+
+def shift_limits(
+    max_shift: tuple[float, float] | None, step: tuple[float, float], count: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    """The same limits, frame pixels to map pixels, for `count` maps."""
+    if max_shift is None:
+        return None
+    high = np.tile(np.divide(max_shift, step), (count, 1))
+    return -high, high
+
+
+def measure_pairs(
+    spectra: Spectra,
+    pairs: npt.NDArray[np.intp],
+    *,
+    candidates: int = 8,
+    peak: str = "candidates",
+    max_shift: tuple[float, float] | None = None,
+    num_workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> PairCandidates:
+    """Correlate pairs of frames and keep the best shifts of each.
+
+    The correlation is ``F^-1{ W F_i F_j* }`` with the weight of `spectra`, divided by the
+    overlap of the windows; its maximum lies at ``shift[i] - shift[j]``.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        First channel is used.
+    pairs : (p, 2) int array
+    candidates : int
+        Maxima kept for each pair (1 for every other `peak` than "candidates").
+    peak : {"candidates", "pixel", "gaussian", "centre_of_mass"}
+        How the position of a maximum is refined: parabola, none, Gaussian fit, centre of mass.
+    max_shift : (y, x), optional
+        Largest shift between two frames, px.
+    num_workers : int, optional
+    progress : callable, optional
+        Called with the number of pairs just done.
+
+    Returns
+    -------
+    PairCandidates
+    """
+    kept = candidates if peak == "candidates" else 1
+    shape = spectra.map_shape
+    step = np.array(spectra.step)
+    weight = spectra.weight()
+    gain = overlap_gain(fft.irfft2(spectra.overlap, s=shape))[None]
+    # Half-plane sums count every column twice but the first (and the last of an even width).
+    column_counts = np.full(shape[1] // 2 + 1, 2.0)
+    column_counts[0] = 1.0
+    if shape[1] % 2 == 0:
+        column_counts[-1] = 1.0
+    energy = np.einsum(
+        "nyx,yx,x->n", np.abs(spectra.frames[:, 0]) ** 2, weight, column_counts, optimize=True
+    ) / (shape[0] * shape[1])
+    norm = np.sqrt(np.maximum(energy, np.finfo(np.float32).tiny))
+
+    shifts = np.full((len(pairs), kept, 2), np.nan)
+    scores = np.full((len(pairs), kept), -np.inf)
+    batch = max(1, BATCH_BYTES // (4 * shape[0] * shape[1]))
+    for start in range(0, len(pairs), batch):
+        part = pairs[start : start + batch]
+        product = spectra.frames[part[:, 0], 0] * np.conj(spectra.frames[part[:, 1], 0])
+        product *= weight
+        maps = fft.irfft2(product, s=shape, workers=num_workers, overwrite_x=True)
+        positions, heights = best_maxima(
+            maps, gain, count=kept, limits=shift_limits(max_shift, spectra.step, len(part))
+        )
+        if peak == "pixel":
+            positions = np.round(positions)
+        elif peak in ("gaussian", "centre_of_mass"):
+            locate = gaussian_peak if peak == "gaussian" else centre_of_mass
+            for index in np.flatnonzero(np.isfinite(positions[:, 0, 0])):
+                positions[index, 0] = locate(maps[index], positions[index, 0])
+        shifts[start : start + batch] = positions * step
+        scores[start : start + batch] = heights / (norm[part[:, 0]] * norm[part[:, 1]])[:, None]
+        if progress is not None:
+            progress(len(part))
+    return PairCandidates(pairs=pairs, shifts=shifts, scores=scores)

@@ -1,0 +1,79 @@
+"""What a rigid registration found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_smartalign.quality.noise import NoiseModel
+
+__all__ = ["PairTable", "RigidResult"]
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """Shifts measured between pairs of frames.
+
+    Attributes
+    ----------
+    indices : (p, 2) int
+        Frames i < j.
+    shifts : (p, 2) float64
+        Highest maximum of each pair's correlation: ``shift[i] - shift[j]``, px (y, x).
+    similarity : (p,) float64
+        Correlation coefficient of the weighted frames at that maximum.
+    accepted : (p,) bool
+        Whether the pair, with one of its candidates, agrees with the common solution.
+    """
+
+    indices: npt.NDArray[np.intp]
+    shifts: npt.NDArray[np.float64]
+    similarity: npt.NDArray[np.float64]
+    accepted: npt.NDArray[np.bool_]
+
+    def matrix(self, values: npt.NDArray[np.generic], count: int) -> npt.NDArray[np.float64]:
+        """One value a pair as an (n, n) matrix, row i, column j > i; NaN where not measured."""
+        result = np.full((count, count), np.nan)
+        result[self.indices[:, 0], self.indices[:, 1]] = values
+        return result
+
+
+@dataclass(frozen=True)
+class RigidResult:
+    """Shifts of a series with all that is known about them.
+
+    Attributes
+    ----------
+    shifts : (n, 2) float64
+        Measured displacement of each frame's content, px (y, x); mean over the used frames zero.
+    precision : (n, 2) float64
+        Standard errors, px; NaN where unknown (excluded frames, no refinement).
+    hop_margin : (n,) float64
+        Natural logarithm of the odds that the chosen shift and not another maximum is right;
+        0 is a coin toss, 5 about 1 in 150. NaN for excluded frames.
+    excluded : (n,) bool
+        Frames that took no part; their shifts are interpolated between their neighbours.
+    reasons : tuple of str
+        Why each frame was excluded; empty for the others.
+    pairs : PairTable
+    noise : NoiseModel
+        Variance of a pixel against its intensity.
+    messages : tuple of str
+        What the user should know, in plain words.
+    """
+
+    shifts: npt.NDArray[np.float64]
+    precision: npt.NDArray[np.float64]
+    hop_margin: npt.NDArray[np.float64]
+    excluded: npt.NDArray[np.bool_]
+    reasons: tuple[str, ...]
+    pairs: PairTable
+    noise: NoiseModel
+    messages: tuple[str, ...] = field(default=())
+
+    @property
+    def hop_probability(self) -> npt.NDArray[np.float64]:
+        """Probability (n,) that a frame's shift is another maximum than the right one."""
+        return np.asarray(1.0 / (1.0 + np.exp(np.clip(self.hop_margin, -700, 700))))
