@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hyperspy_smartalign.parameters import ApplyParameters, RigidParameters, documented
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from hyperspy.signals import BaseSignal
 
     from hyperspy_smartalign.transforms.alignment import Alignment
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def align_rigid(
     signal: BaseSignal,
     *,
+    source: BaseSignal | None = None,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
@@ -32,19 +34,28 @@ def align_rigid(
     Parameters
     ----------
     {parameters}
+    source : Signal2D or None, default None
+        The series that the pixels of the result are taken from, while the shifts are found on
+        this one: the raw series, where this one was filtered, flattened or aligned before. The
+        shifts of both alignments are then added, and the pixels interpolated once. None: this
+        series.
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say.
     num_workers : int or None, default None
         Number of threads. None uses all cores.
     lazy_output : bool or None, default None
-        Whether the result is lazy. None does as the input is.
+        Whether the result is lazy. None does as the input is. The shifts are found at once in
+        any case, from a lazy series with few of its frames in memory.
 
     Returns
     -------
     Signal2D
-        The aligned series, or its average or sum. It carries its alignment:
-        ``result.smartalign.alignment``. A frame's shift is the measured displacement of its
-        content in pixels (y, x): ``aligned[p] = frame[p + shift]``.
+        The aligned series, float32 (integers stay what they are with "nearest"), or its average
+        (float32) or sum (float64), in which excluded frames take no part. It carries its
+        alignment, ``result.smartalign.alignment``, and what was measured,
+        ``result.smartalign.pairs`` and ``result.smartalign.noise``. A frame's shift is the
+        measured displacement of its content in pixels (y, x):
+        ``aligned[p] = frame[p + shift]``.
 
     Raises
     ------
@@ -55,11 +66,18 @@ def align_rigid(
         pixels cannot be used, or no area is left to align.
     NotImplementedError
         The axes are not uniform.
+
+    Warns
+    -----
+    SeriesWarning
+        Something about the frames or the shifts deserves a look, or pixels are interpolated a
+        second time.
     """
     from hyperspy_smartalign.signals import rigid
 
     aligned: BaseSignal = rigid.align_rigid(
         signal,
+        source=source,
         show_progressbar=show_progressbar,
         num_workers=num_workers,
         lazy_output=lazy_output,
@@ -71,7 +89,7 @@ def align_rigid(
 @documented(ApplyParameters)
 def apply_alignment(
     signal: BaseSignal,
-    alignment: Alignment | BaseSignal,
+    alignment: Alignment | BaseSignal | npt.ArrayLike,
     *,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
@@ -80,13 +98,14 @@ def apply_alignment(
 ) -> BaseSignal:
     """Apply an alignment that was found on another signal with the same probe path.
 
-    Works on image series of a second detector and on series of spectrum images. The signal
-    itself stays as it is.
+    Works on the image series of a second detector, with one interpolation. The signal itself
+    stays as it is.
 
     Parameters
     ----------
-    alignment : Alignment or signal
-        The alignment, or an aligned signal that carries one.
+    alignment : Alignment, signal or array of shape (n, 2) or (*navigation shape, 2)
+        The alignment, an aligned signal that carries one, or a table of shifts: the measured
+        displacement (y, x) of each frame's content in pixels.
     {parameters}
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say.
@@ -98,7 +117,10 @@ def apply_alignment(
     Returns
     -------
     BaseSignal
-        The aligned signal, of the class of the input; or its average or sum.
+        The aligned series, of the class of the input; or its average (float32) or sum (float64).
+        It carries the alignment, so that it can be applied further. The area is that of the
+        alignment; the whole image, where the alignment was cropped to a region and `area` is
+        "image".
 
     Raises
     ------
@@ -108,7 +130,13 @@ def apply_alignment(
         A parameter has a value that it cannot have, or the alignment was found on frames of
         another shape, number or scale.
     NotImplementedError
-        The axes are not uniform.
+        The axes are not uniform, or the signal holds spectra.
+
+    Warns
+    -----
+    SeriesWarning
+        Frames of the two series were chosen or turned differently, or pixels are interpolated
+        a second time.
     """
     from hyperspy_smartalign.signals import applying
 

@@ -1,6 +1,7 @@
-"""Rigid registration: spectra, pair correlation, consensus, refinement."""
+"""Rigid registration: spectra, pair correlation, consensus, refinement, hop check."""
 
-from .align import FrameSource, align_frames
+from .align import NotAlignableError, align_frames
 from .result import PairTable, RigidResult
+from .store import FrameSource
 
-__all__ = ["FrameSource", "PairTable", "RigidResult", "align_frames"]
+__all__ = ["FrameSource", "NotAlignableError", "PairTable", "RigidResult", "align_frames"]

@@ -1,9 +1,12 @@
-"""The whole rigid registration: from frames to shifts with error bars."""
+"""The whole rigid registration: from frames to shifts with error bars.
+
+Spectra, pair correlations, consensus, refinement, hop check; each step is a module of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,21 +14,317 @@ import numpy.typing as npt
 from hyperspy_smartalign.parameters import RigidParameters
 from hyperspy_smartalign.quality.noise import NoiseModel
 
+from .condensing import group_members, low_snr_shifts, spread_over_frames
 from .consensus import find_consensus
-from .pairs import choose_pairs, measure_pairs
+from .hops import HopCheck, check_hops, search_radius
+from .pairs import PairCandidates, choose_pairs, measure_pairs
+from .prefilter import prefilter_frame
+from .refinement import Refined, refine_shifts
+from .rejecting import blank_frames, unlike_frames
 from .result import PairTable, RigidResult
-from .spectra import FourierOptions, series_spectra
+from .solving import (
+    agreeing_pairs,
+    scores_below,
+    smoothness_scores,
+    solve_pairs,
+    transitivity_scores,
+)
+from .spectra import FourierOptions, Spectra, series_spectra, white_noise_variance
+from .store import FrameSource, FrameStore
 
-__all__ = ["FrameSource", "align_frames"]
+__all__ = ["NotAlignableError", "align_frames"]
+
+BoolArray = npt.NDArray[np.bool_]
+DoubleArray = npt.NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+
+#: Frames are moved to a better unit cell and checked again at most this often.
+HOP_ROUNDS = 6
+#: Log-odds below which a shift is reported as doubtful: one in 20.
+DOUBTFUL_MARGIN = 3.0
 
 
-class FrameSource(Protocol):
-    """Frames that are read one at a time."""
+class NotAlignableError(ValueError):
+    """The series holds too few usable frames, or no pair of frames agrees."""
 
-    def __len__(self) -> int: ...
 
-    def frame(self, index: int) -> npt.NDArray[np.generic]:
-        """The i-th frame, (h, w)."""
+@dataclass(frozen=True)
+class _Estimate:
+    """Shifts of the used frames before refinement, and the pairs behind them."""
+
+    shifts: DoubleArray
+    linked: BoolArray
+    pairs: PairTable
+    messages: tuple[str, ...] = ()
+
+
+def _fourier_options(parameters: RigidParameters) -> FourierOptions:
+    return FourierOptions(
+        window=parameters.window,
+        exponent=parameters.exponent,
+        weighting=parameters.weighting,
+        band=parameters.band,
+        butterworth=parameters.butterworth,
+        butterworth_order=parameters.butterworth_order,
+    )
+
+
+def _max_shift(parameters: RigidParameters) -> tuple[float, float] | None:
+    if parameters.max_shift is None:
+        return None
+    y, x = np.broadcast_to(np.asarray(parameters.max_shift, np.float64), (2,))
+    return float(y), float(x)
+
+
+def _spectra_of_groups(
+    store: FrameStore,
+    members: list[npt.NDArray[np.intp]],
+    parameters: RigidParameters,
+    num_workers: int | None,
+) -> Spectra:
+    def mean(index: int) -> npt.NDArray[np.float32]:
+        part = members[index]
+        pixels = store.frame(int(part[0]))
+        for other in part[1:]:
+            pixels = pixels + store.frame(int(other))
+        return prefilter_frame(pixels / np.float32(len(part)), parameters.prefilter)
+
+    return series_spectra(
+        mean, len(members), store.shape, _fourier_options(parameters), num_workers=num_workers
+    )
+
+
+def _accept_by_scores(
+    measured: PairCandidates, count: int, parameters: RigidParameters
+) -> tuple[BoolArray, DoubleArray]:
+    """Pairs kept by the classical outlier rules, and the shift of each."""
+    best = measured.shifts[:, 0]
+    known = np.isfinite(best[:, 0])
+    if parameters.outliers == "none":
+        return known, best
+    rule = transitivity_scores if parameters.outliers == "transitivity" else smoothness_scores
+    scores = rule(measured.pairs, best, count)
+    return known & scores_below(scores, parameters.outlier_threshold), best
+
+
+def _estimate(
+    store: FrameStore,
+    used: npt.NDArray[np.intp],
+    parameters: RigidParameters,
+    num_workers: int | None,
+    progress: Progress,
+) -> _Estimate:
+    """Shifts of the used frames from the correlations of pairs."""
+    members = [used[part] for part in group_members(len(used), parameters.group)]
+    if len(members) < 2:
+        raise NotAlignableError(
+            f"group={parameters.group} leaves a single group of the {len(used)} usable frames; "
+            "use a smaller group"
+        )
+    progress("spectra", 0, 1)
+    spectra = _spectra_of_groups(store, members, parameters, num_workers)
+    progress("spectra", 1, 1)
+    limit = _max_shift(parameters)
+    count = len(members)
+    group_of = {int(frame): k for k, part in enumerate(members) for frame in part}
+    forbidden = [
+        (group_of[i], group_of[j])
+        for i, j in parameters.exclude_pairs
+        if i in group_of and j in group_of and group_of[i] != group_of[j]
+    ]
+    pairs = choose_pairs(count, parameters.neighbours, exclude_pairs=forbidden)
+    if not len(pairs):
+        raise NotAlignableError("exclude_pairs leaves no pair of frames to compare")
+    done = 0
+
+    def count_pairs(number: int) -> None:
+        nonlocal done
+        done += number
+        progress("pairs", done, len(pairs))
+
+    measured = measure_pairs(
+        spectra,
+        pairs,
+        candidates=parameters.candidates,
+        peak=parameters.peak,
+        max_shift=limit,
+        num_workers=num_workers,
+        progress=count_pairs,
+    )
+    least = float(max(1.0, *(0.5 * np.array(spectra.step))))
+    messages: list[str] = []
+    if parameters.mode == "low_snr":
+        found = low_snr_shifts(
+            spectra, parameters.neighbours, max_shift=limit, num_workers=num_workers
+        )
+        shifts, linked = found.shifts, np.ones(count, bool)
+        accepted, _ = agreeing_pairs(
+            pairs, measured.shifts, shifts, threshold=parameters.outlier_threshold, least=least
+        )
+    elif parameters.outliers == "consensus":
+        placed = 0
+
+        def count_frames(number: int) -> None:
+            nonlocal placed
+            placed += number
+            progress("consensus", min(placed, count), count)
+
+        found = find_consensus(spectra, measured, max_shift=limit, progress=count_frames)
+        accepted, chosen = agreeing_pairs(
+            pairs,
+            measured.shifts,
+            found.shifts,
+            threshold=parameters.outlier_threshold,
+            least=least,
+        )
+        shifts, linked = found.shifts, np.isfinite(found.shifts[:, 0])
+        solved = solve_pairs(pairs, chosen, accepted, count)
+        # Pairs that agree give sub-pixel shifts; frames they do not reach keep the common vote.
+        if solved.linked.sum() > 1 and accepted.mean() > 0.5:
+            offset = np.median((shifts - solved.shifts)[solved.linked & linked], axis=0)
+            shifts = np.where(solved.linked[:, None], solved.shifts + offset, shifts)
+    else:
+        accepted, chosen = _accept_by_scores(measured, count, parameters)
+        solved = solve_pairs(pairs, chosen, accepted, count)
+        shifts, linked = solved.shifts, solved.linked
+    if not linked.any():
+        raise NotAlignableError(
+            "no two frames could be compared: no accepted pair links them. Look at the similarity "
+            "of the pairs, enlarge max_shift or outlier_threshold, or use outliers='consensus'"
+        )
+    if accepted.mean() < 0.1:
+        messages.append(
+            f"only {int(accepted.sum())} of {len(accepted)} pairs agree with the common solution"
+        )
+    table = PairTable(
+        indices=np.array([[members[i][0], members[j][0]] for i, j in pairs], np.intp),
+        shifts=measured.shifts[:, 0],
+        similarity=measured.scores[:, 0],
+        accepted=accepted,
+    )
+    if parameters.group == 1:
+        frame_shifts, frame_linked = shifts, linked
+    else:
+        local = group_members(len(used), parameters.group)
+        kept = [part for part, ok in zip(local, linked, strict=True) if ok]
+        frame_shifts = spread_over_frames(shifts[linked], kept, len(used))
+        frame_linked = np.concatenate(
+            [np.full(len(part), ok) for part, ok in zip(local, linked, strict=True)]
+        )
+    return _Estimate(frame_shifts, frame_linked, table, tuple(messages))
+
+
+def _interpolated(shifts: DoubleArray, used: BoolArray) -> DoubleArray:
+    """Shifts of frames that took no part: between their neighbours in time."""
+    frames = np.arange(len(shifts))
+    result = shifts.copy()
+    for axis in range(2):
+        result[~used, axis] = np.interp(frames[~used], frames[used], shifts[used, axis])
+    return result
+
+
+@dataclass(frozen=True)
+class _State:
+    """Shifts as they stand between passes."""
+
+    shifts: DoubleArray
+    used: BoolArray
+    noise: NoiseModel
+    reasons: dict[int, str]
+
+
+def _refine(
+    store: FrameStore,
+    state: _State,
+    parameters: RigidParameters,
+    num_workers: int | None,
+    progress: Progress,
+) -> tuple[_State, Refined, DoubleArray]:
+    """Passes of refinement, bad frames and hops looked after on the way.
+
+    Returns the final state, the last pass and the hop margins.
+    """
+
+    def one_pass(state: _State, name: str) -> Refined:
+        return refine_shifts(
+            store,
+            state.shifts,
+            state.used,
+            state.noise,
+            num_workers=num_workers,
+            progress=lambda done, total: progress(name, done, total),
+        )
+
+    wanted = parameters.refinements
+    refined = one_pass(state, "refining 1")
+    if parameters.reject:
+        bad = unlike_frames(refined, state.used)
+        if bad and int(state.used.sum()) - len(bad) >= 2:
+            used = state.used.copy()
+            used[list(bad)] = False
+            state = replace(state, used=used, reasons={**state.reasons, **bad})
+            refined = one_pass(state, "refining 1")
+    if wanted:
+        state = replace(state, shifts=refined.shifts)
+    state = replace(state, noise=refined.noise)
+    radius = search_radius(refined.reference)
+
+    def check(state: _State) -> HopCheck:
+        return check_hops(
+            store,
+            state.shifts,
+            state.used,
+            state.noise,
+            radius,
+            num_workers=num_workers,
+            progress=lambda done, total: progress("hop check", done, total),
+        )
+
+    hops = check(state)
+    for _ in range(HOP_ROUNDS if wanted else 0):
+        moving = _frames_to_move(hops, state.used)
+        if not moving.any():
+            break
+        shifts = state.shifts + np.where(moving[:, None], hops.better, 0.0)
+        tried = replace(state, shifts=shifts - shifts[state.used].mean(0))
+        fitted = one_pass(tried, "refining 1")
+        tried = replace(tried, shifts=fitted.shifts, noise=fitted.noise)
+        after = check(tried)
+        # Frames judge each other: a move that leaves more of them in doubt was none for the better.
+        if _doubt(after, state.used) >= _doubt(hops, state.used):
+            break
+        state, refined, hops = tried, fitted, after
+    for number in range(1, wanted):
+        refined = one_pass(state, f"refining {number + 1}")
+        state = replace(state, shifts=refined.shifts, noise=refined.noise)
+    return state, refined, hops.margin
+
+
+def _doubt(hops: HopCheck, used: BoolArray) -> float:
+    """Expected number of hopped frames."""
+    return float((1.0 / (1.0 + np.exp(np.clip(hops.margin[used], -50, 50)))).sum())
+
+
+def _frames_to_move(hops: HopCheck, used: BoolArray) -> BoolArray:
+    """The frames most likely in the wrong place, at most a quarter of all at a time."""
+    moving = used & (np.abs(hops.better).max(1) > 0)
+    order = np.argsort(np.where(moving, hops.margin, np.inf))
+    moving[order[max(1, int(used.sum()) // 4) :]] = False
+    return moving
+
+
+def _messages(state: _State, margin: DoubleArray) -> list[str]:
+    found = [f"frame {index} left out ({reason})" for index, reason in sorted(state.reasons.items())
+             if reason != "excluded by the user"]  # fmt: skip
+    doubtful = np.flatnonzero(state.used & (margin < DOUBTFUL_MARGIN))
+    if len(doubtful):
+        named = ", ".join(str(index) for index in doubtful[:10])
+        more = f" and {len(doubtful) - 10} more" if len(doubtful) > 10 else ""
+        found.append(
+            f"the shift of frame(s) {named}{more} is doubtful: another maximum is nearly as likely "
+            "(hop_margin below 3)"
+        )
+    return found
 
 
 def align_frames(
@@ -34,30 +333,96 @@ def align_frames(
     *,
     region: tuple[int, int, int, int] | None = None,
     num_workers: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> RigidResult:
-    """PRELIMINARY."""
+    """Measure the shift of every frame of a series.
+
+    Parameters
+    ----------
+    frames : FrameSource
+        ``len(frames)`` frames read by ``frames.frame(i)``, (h, w). Where ``frames.lazy`` is true
+        they are read again for every pass and never all held in memory.
+    parameters : RigidParameters
+        Those of estimation; output parameters are not used here.
+    region : (left, right, top, bottom), optional
+        Pixels of the frame that are used, right and bottom excluded.
+    num_workers : int, optional
+        Threads; one per processor by default.
+    progress : callable, optional
+        ``progress(stage, done, total)``.
+
+    Returns
+    -------
+    RigidResult
+
+    Raises
+    ------
+    NotAlignableError
+        When fewer than two usable frames are left, or no pair of frames agrees.
+    ValueError
+        When frames are excluded that do not exist.
+    """
+    report = progress or (lambda stage, done, total: None)
     n = len(frames)
-    left, right, top, bottom = region or (0, frames.frame(0).shape[1], 0, frames.frame(0).shape[0])
-
-    def pixels(i: int) -> npt.NDArray[np.float32]:
-        return np.asarray(frames.frame(i)[top:bottom, left:right], np.float32)
-
-    spectra = series_spectra(
-        pixels, n, (bottom - top, right - left), FourierOptions(), num_workers=num_workers
+    store = FrameStore(
+        frames,
+        region=region,
+        keep=not getattr(frames, "lazy", False),
+        num_workers=num_workers,
     )
-    pairs = choose_pairs(n, parameters.neighbours)
-    measured = measure_pairs(spectra, pairs, num_workers=num_workers)
-    found = find_consensus(spectra, pairs, num_workers=num_workers)
-    table = PairTable(
-        pairs, measured.shifts[:, 0], measured.scores[:, 0], np.ones(len(pairs), bool)
+    reasons = {}
+    for index in parameters.exclude:
+        if not 0 <= index < n:
+            raise ValueError(f"exclude={index}: frames are counted from 0 to {n - 1}")
+        reasons[int(index)] = "excluded by the user"
+    for pair in parameters.exclude_pairs:
+        if not all(0 <= index < n for index in pair):
+            raise ValueError(f"exclude_pairs={pair}: frames are counted from 0 to {n - 1}")
+    for index, reason in blank_frames(store).items():
+        reasons.setdefault(index, reason)
+    used = np.ones(n, bool)
+    used[list(reasons)] = False
+    if used.sum() < 2:
+        raise NotAlignableError(
+            f"{int(used.sum())} of {n} frames are left to align: "
+            + "; ".join(f"frame {i}: {text}" for i, text in sorted(reasons.items())[:5])
+        )
+
+    members = np.flatnonzero(used)
+    estimate = _estimate(store, members, parameters, num_workers, report)
+    shifts = np.zeros((n, 2))
+    shifts[members] = np.nan_to_num(estimate.shifts)
+    for index in members[~estimate.linked]:
+        reasons[int(index)] = "no accepted pair links it to the other frames"
+        used[index] = False
+    if used.sum() < 2:
+        raise NotAlignableError("fewer than two frames are linked by accepted pairs")
+    shifts = _interpolated(shifts, used)
+    shifts -= shifts[used].mean(0)
+    sample = np.flatnonzero(used)
+    sample = sample[np.unique(np.linspace(0, len(sample) - 1, min(len(sample), 8)).astype(int))]
+    variance = max(white_noise_variance(store.frame, sample, store.shape), 1e-30)
+    noise = NoiseModel(offset=variance, gain=0.0, floor=0.1 * variance)
+    state, refined, margin = _refine(
+        store, _State(shifts, used, noise, reasons), parameters, num_workers, report
     )
+
+    precision = refined.precision
+    if parameters.refinements == 0:
+        # Not refined: the step not taken is the error that is left.
+        precision = np.hypot(precision, refined.steps)
+    out = ~state.used
+    precision[out] = np.nan
+    margin = np.where(out, np.nan, margin)
+    shifts = _interpolated(state.shifts, state.used)
+    shifts -= shifts[state.used].mean(0)
     return RigidResult(
-        shifts=found.shifts,
-        precision=np.full((n, 2), 0.1),
-        hop_margin=np.full(n, 8.0),
-        excluded=np.zeros(n, bool),
-        reasons=("",) * n,
-        pairs=table,
-        noise=NoiseModel(0.0, 1.0, 0.1),
+        shifts=shifts,
+        precision=precision,
+        hop_margin=margin,
+        excluded=out,
+        reasons=tuple(state.reasons.get(index, "") for index in range(n)),
+        pairs=estimate.pairs,
+        noise=state.noise,
+        messages=(*estimate.messages, *_messages(state, margin)),
     )

@@ -131,7 +131,7 @@ def measure_pairs(
     Parameters
     ----------
     spectra : Spectra
-        First channel is used.
+        The correlations of several channels are added.
     pairs : (p, 2) int array
     candidates : int
         Maxima kept for each pair (1 for every other `peak` than "candidates").
@@ -157,9 +157,8 @@ def measure_pairs(
     column_counts[0] = 1.0
     if shape[1] % 2 == 0:
         column_counts[-1] = 1.0
-    energy = np.einsum(
-        "nyx,yx,x->n", np.abs(spectra.frames[:, 0]) ** 2, weight, column_counts, optimize=True
-    ) / (shape[0] * shape[1])
+    per_pixel = weight * (column_counts / (shape[0] * shape[1]))
+    energy = np.array([(np.abs(frame) ** 2 * per_pixel).sum() for frame in spectra.frames])
     norm = np.sqrt(np.maximum(energy, np.finfo(np.float32).tiny))
 
     shifts = np.full((len(pairs), kept, 2), np.nan)
@@ -167,7 +166,7 @@ def measure_pairs(
     batch = max(1, BATCH_BYTES // (4 * shape[0] * shape[1]))
     for start in range(0, len(pairs), batch):
         part = pairs[start : start + batch]
-        product = spectra.frames[part[:, 0], 0] * np.conj(spectra.frames[part[:, 1], 0])
+        product = (spectra.frames[part[:, 0]] * np.conj(spectra.frames[part[:, 1]])).sum(1)
         product *= weight
         maps = fft.irfft2(product, s=shape, workers=num_workers, overwrite_x=True)
         positions, heights = best_maxima(

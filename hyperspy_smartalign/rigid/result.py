@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +71,7 @@ class RigidResult:
     reasons: tuple[str, ...]
     pairs: PairTable
     noise: NoiseModel
-    messages: tuple[str, ...] = field(default=())
+    messages: tuple[str, ...] = ()
 
     @property
     def hop_probability(self) -> npt.NDArray[np.float64]:

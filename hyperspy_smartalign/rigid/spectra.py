@@ -24,7 +24,7 @@ from .weighting import (
 )
 from .windows import window_2d
 
-__all__ = ["FourierOptions", "Spectra", "crop_half_plane", "series_spectra"]
+__all__ = ["FourierOptions", "Spectra", "crop_half_plane", "series_spectra", "white_noise_variance"]
 
 #: Share of the weighted signal that the cut band must keep.
 KEPT_SIGNAL = 0.98
@@ -295,3 +295,18 @@ def series_spectra(
         map_shape=map_shape,
         frame_shape=shape,
     )
+
+
+def white_noise_variance(
+    frame: Callable[[int], npt.NDArray[np.float32]],
+    indices: npt.NDArray[np.intp],
+    shape: tuple[int, int],
+) -> float:
+    """Variance of a pixel's noise, from the high-frequency plateau of the frames `indices`."""
+    window = window_2d(shape, "hann")
+    power = np.zeros((shape[0], shape[1] // 2 + 1))
+    for index in indices:
+        pixels = frame(int(index))
+        power += np.abs(fft.rfft2((pixels - pixels.mean()) * window)) ** 2
+    level = noise_floor(power / len(indices), shape, samples=len(indices))
+    return level / float((window.astype(np.float64) ** 2).sum())

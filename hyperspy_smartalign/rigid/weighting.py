@@ -37,9 +37,9 @@ WEIGHTINGS = (
 #: A sample that changes a little between frames adds to the noise what is proportional to its
 #: signal; measured on simulated lattices, values from 0.5 to 2 leave the fewest wrong pairs.
 MODEL_ERROR = 1.0
-#: Widths (Fourier pixels) over which the spectrum is averaged, finest first: Bragg spots, the
-#: shoulders of the form factor, diffuse scattering.
-SCALES = (3, 9, 33)
+#: Widths (Fourier pixels) over which the spectrum is averaged, finest first: Bragg spots, then their
+#: surroundings; rings of equal frequency take the rest.
+SCALES = (3, 9)
 #: Width (Fourier pixels) of the rings over which the faintest signal is averaged.
 RING_WIDTH = 4
 

@@ -13,6 +13,8 @@ from hyperspy_smartalign.parameters import PrepareParameters, RampParameters, do
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
+    from hyperspy_smartalign.quality.noise import NoiseModel
+    from hyperspy_smartalign.rigid import PairTable
     from hyperspy_smartalign.series.geometry import ScanGeometry
     from hyperspy_smartalign.transforms.alignment import Alignment
 
@@ -125,6 +127,32 @@ class SmartAlign:
         return recording.alignment_of(self._signal)
 
     @property
+    def pairs(self) -> PairTable:
+        """The pairs of frames that `align_rigid` measured: indices, shifts, similarity, accepted.
+
+        Raises
+        ------
+        ValueError
+            The signal carries none.
+        """
+        from hyperspy_smartalign.signals import recording
+
+        return recording.pairs_of(self._signal)
+
+    @property
+    def noise(self) -> NoiseModel:
+        """Variance of a pixel against its intensity, as `align_rigid` measured it.
+
+        Raises
+        ------
+        ValueError
+            The signal carries none.
+        """
+        from hyperspy_smartalign.signals import recording
+
+        return recording.noise_of(self._signal)
+
+    @property
     def scan_geometry(self) -> ScanGeometry | None:
         """How the frames were scanned, or None where that is not known."""
         from hyperspy_smartalign.signals import recording
@@ -132,48 +160,81 @@ class SmartAlign:
         return recording.scan_geometry_of(self._signal)
 
     def plot_shifts(self, **keywords: Any) -> Any:
-        """Plot the shift of every frame against its index, with error bars.
+        """Plot the matrices of shifts, frame against frame, as measured and as solved.
+
+        Raw shifts, similarity and the verdict on pairs are shown where the signal carries the
+        measured pairs: what `align_rigid` returned does, also after saving and loading.
 
         Parameters
         ----------
         **keywords
-            Passed to `hyperspy_smartalign.plotting.plot_shifts`.
+            Passed to `hyperspy_smartalign.plotting.plot_shifts`: raw, corrected, triangle, fig,
+            axes.
 
         Returns
         -------
-        matplotlib.axes.Axes
-        """
-        from hyperspy_smartalign import plotting
+        (rows, columns) array of matplotlib.axes.Axes
 
-        return plotting.plot_shifts(self.alignment, **keywords)
+        Raises
+        ------
+        ValueError
+            The signal carries no alignment.
+        """
+        from hyperspy_smartalign.signals import picturing
+
+        return picturing.plot_shifts(self._signal, **keywords)
 
     def plot_drift(self, **keywords: Any) -> Any:
-        """Plot the path of the drift over the sample.
+        """Plot the path of the drift, its components against time with error bars, and its rate.
+
+        In physical units where the frames are calibrated, against time where the scan geometry
+        knows the time of a frame.
 
         Parameters
         ----------
         **keywords
-            Passed to `hyperspy_smartalign.plotting.plot_drift`.
+            Passed to `hyperspy_smartalign.plotting.plot_drift`: fig, axes.
 
         Returns
         -------
-        matplotlib.axes.Axes
+        (3,) array of matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            The signal carries no alignment.
         """
-        from hyperspy_smartalign import plotting
+        from hyperspy_smartalign.signals import picturing
 
-        return plotting.plot_drift(self.alignment, **keywords)
+        return picturing.plot_drift(self._signal, **keywords)
 
-    def plot_average(self, *, output: str = "average", **keywords: Any) -> None:
-        """Plot the average or sum of the frames, with HyperSpy's own plot.
+    def plot_average(self, source: BaseSignal | None = None, **keywords: Any) -> Any:
+        """Plot the averages before and after alignment, over their power spectra.
+
+        Frames are read one by one, those of a lazy signal as they are computed. Excluded frames
+        take no part. Spectrum images are summed over their channels.
 
         Parameters
         ----------
-        output : {"average", "sum"}, default "average"
-            As in `average`.
+        source : BaseSignal, optional
+            The series as it was recorded, whose mean is the average before. Without it, every
+            aligned frame is moved back to where it was recorded, and these are averaged: nearly
+            the same, but interpolated once more, and empty where the aligned series was cropped.
         **keywords
-            Passed to the plot method of the signal.
+            Passed to `hyperspy_smartalign.plotting.plot_average`: max_frequency, titles, fig, axes.
+
+        Returns
+        -------
+        (2, 2) array of matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            The signal carries no alignment, or one for other frames; or `source` does not fit it.
         """
-        self.average(output=output).plot(**keywords)
+        from hyperspy_smartalign.signals import picturing
+
+        return picturing.plot_average(self._signal, source=source, **keywords)
 
 
 class AccessorSlot:

@@ -1,23 +1,38 @@
 """The record that a signal carries: ``metadata.Smart_align``.
 
-It holds the processing steps, the scan geometry and the alignment. Functions that write change
+It holds the processing steps, the scan geometry, the alignment and, on a series that was aligned,
+the pairs of frames that were measured and the noise model. Functions that write change
 the metadata of the signal they are given, so give them results, never inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.parameters import Parameters
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.transforms.alignment import Alignment
 
+if TYPE_CHECKING:
+    from hyperspy_smartalign.quality.noise import NoiseModel
+    from hyperspy_smartalign.rigid import PairTable
+
 NODE = "Smart_align"
 _STEPS = "steps"
 _SCAN_GEOMETRY = "scan_geometry"
+_PAIRS = "pairs"
+_PAIR_COLUMNS = {
+    "indices": np.intp,
+    "shifts": np.float64,
+    "similarity": np.float64,
+    "accepted": bool,
+}
+_NOISE = "noise"
+_NOISE_FIELDS = ("offset", "gain", "floor")
 
 
 def record_of(signal: BaseSignal) -> dict[str, Any]:
@@ -42,7 +57,11 @@ def write_record(signal: BaseSignal, record: Mapping[str, Any]) -> None:
     signal.metadata.add_dictionary({NODE: dict(record)})
 
 
-def step(name: str, parameters: Parameters | Mapping[str, Any]) -> dict[str, Any]:
+def step(
+    name: str,
+    parameters: Parameters | Mapping[str, Any],
+    results: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """One processing step as it is recorded.
 
     Parameters
@@ -51,14 +70,17 @@ def step(name: str, parameters: Parameters | Mapping[str, Any]) -> dict[str, Any
         Name of the verb, such as "align_rigid".
     parameters : Parameters or mapping
         Everything the step was called with.
+    results : mapping, optional
+        What the step found that later steps need.
 
     Returns
     -------
     dict
-        Keys "name" and "parameters".
+        Keys "name" and "parameters", and "results" where there are some.
     """
     content = parameters.to_dict() if isinstance(parameters, Parameters) else dict(parameters)
-    return {"name": name, "parameters": content}
+    entry = {"name": name, "parameters": content}
+    return {**entry, "results": dict(results)} if results else entry
 
 
 def steps_of(signal: BaseSignal) -> tuple[dict[str, Any], ...]:
@@ -129,6 +151,73 @@ def write_alignment(signal: BaseSignal, alignment: Alignment, *, keep_fields: bo
     if _SCAN_GEOMETRY not in record and geometry is not None:
         record[_SCAN_GEOMETRY] = geometry.to_dict()
     write_record(signal, record)
+
+
+def write_measurements(signal: BaseSignal, pairs: PairTable, noise: NoiseModel) -> None:
+    """Put the measured pairs of frames and the noise model into the record of a signal."""
+    record = record_of(signal)
+    record[_PAIRS] = {
+        name: np.array(getattr(pairs, name), dtype) for name, dtype in _PAIR_COLUMNS.items()
+    }
+    record[_NOISE] = {name: float(getattr(noise, name)) for name in _NOISE_FIELDS}
+    write_record(signal, record)
+
+
+def pairs_of(signal: BaseSignal) -> PairTable:
+    """The pairs of frames that were measured, from the record of an aligned series.
+
+    Raises
+    ------
+    ValueError
+        The record holds none, or they are corrupt.
+    """
+    from hyperspy_smartalign.rigid import PairTable
+
+    content = _part_of(signal, _PAIRS, _PAIR_COLUMNS)
+    columns = {name: np.array(content[name], dtype) for name, dtype in _PAIR_COLUMNS.items()}
+    count = len(columns["similarity"])
+    for name, tail in (("indices", (2,)), ("shifts", (2,)), ("accepted", ())):
+        if columns[name].shape != (count, *tail):
+            raise ValueError(
+                f"metadata.{NODE}.{_PAIRS} is corrupt: {name} has shape {columns[name].shape} "
+                f"for {count} pairs. Align the series again."
+            )
+    return PairTable(**columns)
+
+
+def noise_of(signal: BaseSignal) -> NoiseModel:
+    """The noise model that was measured, from the record of an aligned series.
+
+    Raises
+    ------
+    ValueError
+        The record holds none, or it is corrupt.
+    """
+    from hyperspy_smartalign.quality.noise import NoiseModel
+
+    content = _part_of(signal, _NOISE, _NOISE_FIELDS)
+    return NoiseModel(**{name: float(content[name]) for name in _NOISE_FIELDS})
+
+
+def _part_of(signal: BaseSignal, part: str, names: Iterable[str]) -> dict[str, Any]:
+    """A dictionary in the record that has all the names."""
+    content = record_of(signal).get(part)
+    if content is None:
+        advice = (
+            "They are with the series that align_rigid returned, not with signals that its "
+            "alignment was applied to."
+            if has_alignment(signal)
+            else "Align the series first, with signal.align_rigid()."
+        )
+        raise ValueError(f"The signal carries no {part} (metadata.{NODE}.{part}). {advice}")
+    content = _as_dict(content)
+    missing = [name for name in names if name not in content]
+    if missing:
+        raise ValueError(
+            f"metadata.{NODE}.{part} is corrupt: it has no {', '.join(missing)}. Align the "
+            "series again."
+        )
+    return content
 
 
 def _as_dict(content: Any) -> dict[str, Any]:

@@ -19,6 +19,8 @@ MEMBERS = {
     "remove_ramp",
     "average",
     "alignment",
+    "pairs",
+    "noise",
     "scan_geometry",
     "plot_shifts",
     "plot_drift",
@@ -94,26 +96,16 @@ def test_alignment_and_scan_geometry_are_read(series) -> None:
 def test_plots_get_the_alignment(series, monkeypatch) -> None:
     from hyperspy_smartalign import plotting
 
-    recording.write_alignment(series, Alignment.from_shifts(np.zeros((4, 2)), frame_shape=(9, 11)))
+    alignment = Alignment.from_shifts(np.zeros((4, 2)), frame_shape=(9, 11))
+    recording.write_alignment(series, alignment)
     calls = []
     for name in ("plot_shifts", "plot_drift"):
         monkeypatch.setattr(
-            plotting, name, lambda alignment, **keywords: calls.append(keywords), raising=False
+            plotting, name, lambda given, **keywords: calls.append((given, keywords))
         )
-    series.smartalign.plot_shifts(colour="red")
+    series.smartalign.plot_shifts(raw=False)
     series.smartalign.plot_drift()
-    assert calls == [{"colour": "red"}, {}]
-
-
-def test_plot_average_shows_one_frame(series) -> None:
-    import matplotlib.pyplot as plt
-
-    series.smartalign.plot_average(output="sum", colorbar=False)
-    try:
-        (image,) = plt.gcf().axes[0].get_images()
-        np.testing.assert_allclose(image.get_array(), series.data.sum(axis=0))
-    finally:
-        plt.close("all")
+    assert calls == [(alignment, {"pairs": None, "raw": False}), (alignment, {})]
 
 
 def test_spectra_have_it_too() -> None:

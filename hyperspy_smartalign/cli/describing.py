@@ -1,0 +1,218 @@
+"""Signals and alignments in words, for info and for what commands print at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from hyperspy.signals import BaseSignal
+
+    from hyperspy_smartalign.series.geometry import ScanGeometry
+    from hyperspy_smartalign.transforms.alignment import Alignment
+
+_TIMES = {
+    "dwell_time": "dwell",
+    "line_time": "line",
+    "flyback_time": "flyback",
+    "frame_time": "frame",
+    "frame_gap": "gap between frames",
+}
+_TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def signal_lines(signal: BaseSignal, *, steps: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What a signal is: class, shape, pixels, axes, scan, alignment, and the steps it has seen."""
+    from hyperspy_smartalign.signals import recording
+
+    data = signal.data
+    size = float(data.size) * data.dtype.itemsize / 1e6
+    yield f"class      {type(signal).__name__.removeprefix('Lazy')}"
+    yield f"shape      {_shape(signal)}"
+    yield f"pixels     {data.dtype.name}, {_byte_order(data.dtype)}{size:.4g} MB"
+    for axis in signal.axes_manager._axes:
+        yield f"axis       {_axis(axis)}"
+    geometry = recording.scan_geometry_of(signal)
+    yield f"scan       {'not known' if geometry is None else geometry_text(geometry)}"
+    if recording.has_alignment(signal):
+        yield from alignment_lines(recording.alignment_of(signal))
+    else:
+        yield "alignment  none"
+    yield from _steps_lines(steps)
+
+
+def alignment_lines(alignment: Alignment) -> Iterator[str]:
+    """What an alignment is, and how far to trust it."""
+    kinds = sorted({transform.kind for transform in alignment.transforms})
+    height, width = alignment.frame_shape
+    rows, columns = alignment.canvas.shape
+    yield (
+        f"alignment  {alignment.n_frames} frames of {height} x {width} px, {' and '.join(kinds)}, "
+        f"onto {rows} x {columns} px at row {alignment.canvas.top}, column {alignment.canvas.left}"
+    )
+    used = ~alignment.excluded
+    shifts = alignment.shifts[used]
+    if len(shifts):
+        low, high = shifts.min(axis=0), shifts.max(axis=0)
+        yield (
+            f"shifts     y {low[0]:.2f} to {high[0]:.2f}, x {low[1]:.2f} to {high[1]:.2f} px "
+            "(measured displacement of the content)"
+        )
+    rate = drift_text(alignment)
+    if rate:
+        yield f"drift      {rate}"
+    yield f"precision  {_precision(alignment)}"
+    yield from _excluded_lines(alignment)
+    yield f"doubtful   {_doubtful(alignment)}"
+
+
+def drift_text(alignment: Alignment) -> str:
+    """Drift rates with their standard errors; empty for fewer than two frames that were used."""
+    from hyperspy_smartalign.plotting.drift import DriftPath, rate_words
+
+    path = DriftPath.of(alignment)
+    rates = [(name, rate_words(path, axis)) for axis, name in enumerate("yx")]
+    return ", ".join(f"{name} {words}" for name, words in rates if words)
+
+
+def geometry_text(geometry: ScanGeometry) -> str:
+    """Directions, rotations and times of a scan."""
+    parts = [f"lines {geometry.fast_direction}"]
+    if any(geometry.rotation):
+        parts.append(f"rotation {_repeated(geometry.rotation)}")
+    parts += [
+        f"{word} {_time(getattr(geometry, name))}"
+        for name, word in _TIMES.items()
+        if getattr(geometry, name) is not None
+    ]
+    if geometry.source:
+        parts.append(f"from {geometry.source}")
+    return ", ".join(parts)
+
+
+def listed(numbers: Sequence[int], most: int = 12) -> str:
+    """The first few of some numbers."""
+    text = ", ".join(str(number) for number in numbers[:most])
+    return f"{text} and {len(numbers) - most} more" if len(numbers) > most else text
+
+
+def _shape(signal: BaseSignal) -> str:
+    manager = signal.axes_manager
+    axes = manager.signal_axes
+    content = (
+        f"{axes[1].size} x {axes[0].size} px"
+        if manager.signal_dimension == 2
+        else " x ".join(f"{axis.size} channels" for axis in axes) or "one value"
+    )
+    navigation = [axis.size for axis in manager.navigation_axes]
+    if not navigation:
+        return content
+    if manager.signal_dimension == 2:
+        count = int(np.prod(navigation))
+        return f"{count} frame{'' if count == 1 else 's'} of {content}"
+    return f"{' x '.join(map(str, navigation))} spectra of {content}"
+
+
+def _byte_order(dtype: np.dtype[Any]) -> str:
+    return "" if dtype.isnative else "of foreign byte order, "
+
+
+def _axis(axis: Any) -> str:
+    name, units = (value if isinstance(value, str) else "" for value in (axis.name, axis.units))
+    name = name or "(no name)"
+    if not axis.is_uniform:
+        return f"{name}: {axis.size}, not uniform, {units or 'no units'}"
+    step = f"{axis.scale:.6g} {units}".strip()
+    # An offset of -0.0 is written as 0.
+    return f"{name}: {axis.size}, {step} a step, from {axis.offset + 0.0:.6g}"
+
+
+def _precision(alignment: Alignment) -> str:
+    if alignment.precision is None or not np.isfinite(alignment.precision).any():
+        return "not known"
+    middle = np.nanmedian(alignment.precision, axis=0)
+    return f"y {middle[0]:.2g}, x {middle[1]:.2g} px (median standard error of a shift)"
+
+
+def _excluded_lines(alignment: Alignment) -> Iterator[str]:
+    frames = np.flatnonzero(alignment.excluded)
+    if not len(frames):
+        yield "excluded   no frame"
+    by_reason: dict[str, list[int]] = {}
+    for frame in frames:
+        reason = alignment.exclusion_reasons[frame] or "no reason recorded"
+        by_reason.setdefault(reason, []).append(int(frame))
+    for reason, numbers in by_reason.items():
+        yield f"excluded   {_frames(numbers)}: {reason}"
+
+
+def _doubtful(alignment: Alignment) -> str:
+    from hyperspy_smartalign.plotting.drift import DOUBTFUL
+
+    if alignment.hop_margin is None or not np.isfinite(alignment.hop_margin).any():
+        return "not known"
+    margins = np.where(np.isnan(alignment.hop_margin), np.inf, alignment.hop_margin)
+    frames = np.flatnonzero(margins < DOUBTFUL)
+    if not len(frames):
+        return f"no frame (lowest hop margin {margins.min():.1f})"
+    return (
+        f"{_frames(frames.tolist())}: may be off by a lattice vector (hop margin below "
+        f"{DOUBTFUL:g}, lowest {margins.min():.1f})"
+    )
+
+
+def _frames(numbers: Sequence[int]) -> str:
+    return f"frame{'' if len(numbers) == 1 else 's'} {listed(numbers)}"
+
+
+def _steps_lines(steps: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for number, step in enumerate(steps, start=1):
+        parameters = step.get("parameters", {})
+        if hasattr(parameters, "as_dictionary"):
+            parameters = parameters.as_dictionary()
+        yield f"step {number:<5} {step['name']}{_changed(str(step['name']), dict(parameters))}"
+
+
+def _changed(name: str, parameters: dict[str, Any]) -> str:
+    """The parameters of a step that differ from their defaults, where those are known."""
+    from hyperspy_smartalign.parameters import (
+        ApplyParameters,
+        PrepareParameters,
+        RigidParameters,
+    )
+
+    tools = {
+        "align_rigid": RigidParameters,
+        "apply_alignment": ApplyParameters,
+        "prepare": PrepareParameters,
+    }
+    if name in tools:
+        known = {key: parameters[key] for key in tools[name].names() if key in parameters}
+        more = {key: value for key, value in parameters.items() if key not in known}
+        parameters = {**tools[name].from_dict(known).changed(), **more}
+    if not parameters:
+        return ""
+    return ": " + ", ".join(f"{key} {_short(value)}" for key, value in parameters.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray) and value.ndim > 1:
+        return f"array of {value.shape}"
+    if isinstance(value, (list, tuple, np.ndarray)) and len(value) > 4:
+        return f"{value[0]} to {value[-1]} ({len(value)})"
+    return str(value)
+
+
+def _repeated(angles: Sequence[float]) -> str:
+    distinct = sorted(set(angles))
+    text = "/".join(f"{angle:g}" for angle in distinct[:4])
+    return f"{text}{'/...' if len(distinct) > 4 else ''} degrees"
+
+
+def _time(seconds: float) -> str:
+    for factor, unit in _TIME_UNITS:
+        if seconds >= factor:
+            return f"{seconds / factor:.4g} {unit}"
+    return f"{seconds:.4g} s"

@@ -1,0 +1,119 @@
+"""Options for what rigid and apply write, and the writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hyperspy_smartalign.cli.command import Reporter
+from hyperspy_smartalign.cli.options import SectionOption
+from hyperspy_smartalign.cli.writing import AVERAGE_SUFFIXES, SERIES_SUFFIXES, OutputPath
+
+if TYPE_CHECKING:
+    from hyperspy.signals import BaseSignal
+
+RESULTS = "Results"
+"""Heading of the options for what is written."""
+
+
+def output_options() -> list[SectionOption]:
+    """Files to write, and whether they may replace others."""
+    return [
+        SectionOption(
+            ["-o", "--out"],
+            required=True,
+            type=OutputPath(SERIES_SUFFIXES),
+            metavar="FILE",
+            section=RESULTS,
+            help=f"The aligned series, with its alignment ({', '.join(SERIES_SUFFIXES)}).",
+        ),
+        SectionOption(
+            ["--average"],
+            type=OutputPath(AVERAGE_SUFFIXES),
+            metavar="FILE",
+            section=RESULTS,
+            help=f"The average of the aligned frames ({', '.join(AVERAGE_SUFFIXES)}).",
+        ),
+        SectionOption(
+            ["--overwrite"],
+            is_flag=True,
+            section=RESULTS,
+            help="Replace output files that exist.",
+        ),
+        SectionOption(
+            ["--workers"],
+            type=click.IntRange(min=1),
+            metavar="INTEGER",
+            section="Working",
+            help="Number of threads. All cores if not given.",
+        ),
+    ]
+
+
+def outputs_of(given: Mapping[str, Any]) -> list[Path]:
+    """The files that `output_options` ask for."""
+    return [path for path in (given["out"], given["average"]) if path is not None]
+
+
+def write_results(
+    aligned: BaseSignal,
+    given: Mapping[str, Any],
+    aside: Callable[[Path], Path],
+    *,
+    report: Reporter,
+) -> None:
+    """Write the aligned series and its average.
+
+    Parameters
+    ----------
+    aligned : BaseSignal
+        Result of a verb.
+    given : mapping
+        Values of the options.
+    aside : callable
+        Path to write under, from the path of an output.
+    report : Reporter
+    """
+    report.progress("Writing")
+    with report.working():
+        save(aligned, aside(given["out"]), show_progressbar=report.show_progressbar)
+        if given["average"] is not None:
+            save(
+                average_of(aligned, given["output"]),
+                aside(given["average"]),
+                show_progressbar=report.show_progressbar,
+            )
+
+
+def average_of(aligned: BaseSignal, output: str) -> BaseSignal:
+    """The average of the frames that were not excluded.
+
+    Parameters
+    ----------
+    aligned : BaseSignal
+        Result of a verb.
+    output : {"series", "average", "sum"}
+        What the verb was asked for.
+    """
+    if output == "series":
+        return aligned.smartalign.average()
+    if output == "average":
+        return aligned
+    # A sum counts what only some frames saw as if all had.
+    return aligned / float((~aligned.smartalign.alignment.excluded).sum())
+
+
+def save(signal: BaseSignal, path: Path, *, show_progressbar: bool = False) -> None:
+    """Save a signal; asks nothing, and shows progress only of what is computed meanwhile."""
+    options: dict[str, bool] = {}
+    if signal._lazy:
+        if path.suffix.lower() in SERIES_SUFFIXES:
+            options["show_progressbar"] = show_progressbar
+        else:
+            # This writer takes no such option, so the pixels are computed before.
+            signal = signal.deepcopy()
+            signal.compute(show_progressbar=show_progressbar)
+    signal.save(path, overwrite=True, **options)

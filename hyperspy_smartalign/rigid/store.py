@@ -1,0 +1,91 @@
+"""The frames of a series as the rigid registration reads them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_smartalign.resampling import spline_coefficients
+
+__all__ = ["FrameSource", "FrameStore"]
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class FrameSource(Protocol):
+    """Frames that are read one at a time."""
+
+    def __len__(self) -> int: ...
+
+    def frame(self, index: int) -> npt.NDArray[Any]:
+        """The i-th frame, (h, w)."""
+
+
+class FrameStore:
+    """Frames as float32, cut to a region, with their spline coefficients.
+
+    Parameters
+    ----------
+    source : FrameSource
+    region : (left, right, top, bottom), optional
+        Pixels of the frame that are used; all by default.
+    keep : bool
+        Hold all frames and coefficients in memory (two float32 copies of the series at the most).
+        Otherwise each is read and computed again when asked for, a few at a time.
+    num_workers : int, optional
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        *,
+        region: tuple[int, int, int, int] | None = None,
+        keep: bool = True,
+        num_workers: int | None = None,
+    ) -> None:
+        self._source = source
+        if region is None:
+            self._cut: tuple[slice, slice] = (slice(None), slice(None))
+        else:
+            left, right, top, bottom = region
+            self._cut = (slice(top, bottom), slice(left, right))
+        self._num_workers = num_workers
+        first = self._read(0)
+        self.shape: tuple[int, int] = (first.shape[0], first.shape[1])
+        self._frames: FloatArray | None = None
+        self._coefficients: FloatArray | None = None
+        if keep:
+            self._frames = np.empty((len(source), *self.shape), np.float32)
+            for index in range(len(source)):
+                self._frames[index] = self._read(index)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def _read(self, index: int) -> FloatArray:
+        return np.ascontiguousarray(self._source.frame(index)[self._cut], np.float32)
+
+    @property
+    def kept(self) -> FloatArray | None:
+        """All frames (n, h, w), where they are held in memory."""
+        return self._frames
+
+    def frame(self, index: int) -> FloatArray:
+        """Pixels of one frame, (h, w) float32."""
+        return self._read(index) if self._frames is None else self._frames[index]
+
+    def coefficients(self, index: int) -> FloatArray:
+        """Cubic B-spline coefficients of one frame, (h, w) float32."""
+        if self._frames is None:
+            return spline_coefficients(self._read(index))
+        return self.all_coefficients()[index]
+
+    def all_coefficients(self) -> FloatArray:
+        """Coefficients of all frames; only where the frames are held in memory."""
+        if self._frames is None:
+            raise RuntimeError("the frames are not held in memory")
+        if self._coefficients is None:
+            self._coefficients = spline_coefficients(self._frames, num_workers=self._num_workers)
+        return self._coefficients

@@ -1,0 +1,142 @@
+"""Whether a signal, an alignment and another series belong together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pint
+from hyperspy.signals import BaseSignal
+
+from hyperspy_smartalign.series.checks import SeriesWarning
+from hyperspy_smartalign.signals import recording
+from hyperspy_smartalign.signals.validating import Layout
+from hyperspy_smartalign.transforms import Alignment, AlignmentMismatchError
+
+# Parameters of prepare that put pixels elsewhere, and what they are when they do nothing.
+_MOVING: dict[str, Any] = {
+    "first": None,
+    "last": None,
+    "skip": [],
+    "reverse": False,
+    "transpose": False,
+    "resample": 1.0,
+}
+
+
+def alignment_carried(signal: BaseSignal, layout: Layout, *, stacklevel: int) -> Alignment | None:
+    """The alignment that made the pixels of a signal, or None.
+
+    Parameters
+    ----------
+    signal : BaseSignal
+        The signal.
+    layout : Layout
+        Its layout.
+    stacklevel : int
+        As in `warnings.warn`, counted from the caller of this function.
+
+    Warns
+    -----
+    SeriesWarning
+        The signal carries an alignment for other frames. It was sliced, cropped or rebinned.
+    """
+    if not recording.has_alignment(signal):
+        return None
+    carried = recording.alignment_of(signal)
+    found = (layout.series_shape, layout.frame_shape)
+    if (carried.navigation_shape, carried.canvas.shape) == found:
+        return carried
+    warnings.warn(
+        f"The alignment that the signal carries made {carried.n_frames} frames of "
+        f"{carried.canvas.shape} px (y, x), and the signal now has {layout.n_frames} of "
+        f"{layout.frame_shape} px. It is left out: the new alignment refers to these pixels, "
+        "which were interpolated before.",
+        SeriesWarning,
+        stacklevel=stacklevel + 1,
+    )
+    return None
+
+
+def check_fits(alignment: Alignment, layout: Layout) -> None:
+    """Refuse a series that the alignment was not made for.
+
+    Scales are compared where both have units; those of other units are converted.
+
+    Raises
+    ------
+    AlignmentMismatchError
+        Number or shape of the frames, or the scale, differ.
+    """
+    scale = [
+        _converted(value, units, wanted) if "px" not in (units, wanted) else known
+        for value, units, wanted, known in zip(
+            layout.scale, layout.units, alignment.frame_units, alignment.frame_scale, strict=True
+        )
+    ]
+    alignment.check_applies_to(layout.series_shape, layout.frame_shape, scale)
+
+
+def _converted(value: float, units: str, wanted: str) -> float:
+    if units == wanted:
+        return value
+    try:
+        return float((value * pint.get_application_registry()(units)).to(wanted).magnitude)
+    except (pint.PintError, TypeError, ValueError):
+        raise AlignmentMismatchError(
+            f"the alignment is for pixels in {wanted}, and those of the series are in {units}, "
+            "which is not the same kind of unit. Correct the units of the signal axes"
+        ) from None
+
+
+def warn_of_other_preparation(
+    alignment_steps: Sequence[Mapping[str, Any]],
+    series_steps: Sequence[Mapping[str, Any]],
+    *,
+    stacklevel: int,
+) -> None:
+    """Warn when frames were chosen, turned or resampled in one of two series only.
+
+    Parameters
+    ----------
+    alignment_steps, series_steps : sequence of steps
+        Those of the alignment, and those of the series it is to be applied to.
+    stacklevel : int
+        As in `warnings.warn`, counted from the caller of this function.
+    """
+    ours, theirs = _moves(alignment_steps), _moves(series_steps)
+    if ours == theirs:
+        return
+    warnings.warn(
+        f"The alignment was found on a series prepared with {_told(ours)}, and this series was "
+        f"prepared with {_told(theirs)}. Prepare both alike with signal.smartalign.prepare(...), "
+        "unless their frames and pixels are in the same order already.",
+        SeriesWarning,
+        stacklevel=stacklevel + 1,
+    )
+
+
+def _moves(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the steps named prepare did to places, those that did nothing left out."""
+    found = []
+    for step in steps:
+        if step["name"] != "prepare":
+            continue
+        given = {name: step.get("parameters", {}).get(name, idle) for name, idle in _MOVING.items()}
+        moves = {
+            name: list(value) if name == "skip" else value
+            for name, value in given.items()
+            if (list(value) if name == "skip" else value) != _MOVING[name]
+        }
+        if moves:
+            found.append(moves)
+    return found
+
+
+def _told(moves: Sequence[Mapping[str, Any]]) -> str:
+    if not moves:
+        return "no change of place"
+    return ", then ".join(
+        ", ".join(f"{name}={value!r}" for name, value in move.items()) for move in moves
+    )

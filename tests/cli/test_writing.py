@@ -1,0 +1,97 @@
+"""Outputs are complete or not there, and nothing is replaced unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hyperspy_smartalign.cli.writing import written_aside
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_files_appear_together_at_the_end(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.hspy", tmp_path / "b.png"
+    with written_aside([first, second], overwrite=False) as aside:
+        aside(first).write_text("one")
+        aside(second).write_text("two")
+        assert aside(first).suffix == ".hspy"
+        assert not first.exists()
+    assert (first.read_text(), second.read_text()) == ("one", "two")
+    assert names(tmp_path) == ["a.hspy", "b.png"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_crash_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "a.hspy"
+    path.write_text("old")
+
+    def crash() -> None:
+        with written_aside([path], overwrite=True) as aside:
+            aside(path).write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        crash()
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.hspy"]
+
+
+@pytest.mark.parametrize("suffix", [".hspy", ".zspy"])
+def test_overwrite_replaces_files_and_stores(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+
+    def write(target: Path, text: str) -> None:
+        if suffix == ".zspy":
+            target.mkdir()
+            target = target / text
+        target.write_text(text)
+
+    write(path, "old")
+    with written_aside([path], overwrite=True) as aside:
+        write(aside(path), "new")
+    assert names(tmp_path) == [path.name]
+    assert (names(path) if suffix == ".zspy" else [path.read_text()]) == ["new"]
+
+
+def refused(paths: list[Path], inputs: tuple[Path, ...] = (), *, overwrite: bool = True) -> None:
+    with written_aside(paths, overwrite=overwrite, inputs=inputs):
+        pytest.fail("the work must not start")
+
+
+def test_a_file_that_exists_is_not_replaced_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "a.hspy"
+    path.write_text("old")
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        refused([path], overwrite=False)
+    assert path.read_text() == "old"
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.hspy"
+
+    def work() -> None:
+        with written_aside([path], overwrite=False) as aside:
+            aside(path).write_text("mine")
+            path.write_text("another's")
+
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        work()
+    assert path.read_text() == "another's"
+    assert names(tmp_path) == ["a.hspy"]
+
+
+def test_folders_inputs_and_twins_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.hspy"
+    with pytest.raises(FileNotFoundError, match="mkdir -p"):
+        refused([tmp_path / "nowhere" / "a.hspy"])
+    with pytest.raises(ValueError, match="inputs are never replaced"):
+        refused([path], (tmp_path / "." / "a.hspy",))
+    with pytest.raises(ValueError, match="two outputs"):
+        refused([path, path])
+    (tmp_path / "folder.hspy").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        refused([tmp_path / "folder.hspy"])
