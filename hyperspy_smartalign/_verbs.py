@@ -103,7 +103,7 @@ def apply_alignment(
 
     Parameters
     ----------
-    alignment : Alignment, signal or array of shape (n, 2) or (*navigation shape, 2)
+    alignment : Alignment, signal or array of shape (n, 2) or (navigation shape, 2)
         The alignment, an aligned signal that carries one, or a table of shifts: the measured
         displacement (y, x) of each frame's content in pixels.
     {parameters}

@@ -58,16 +58,14 @@ found = alignment.shifts
 error = found - known
 
 print("frame    known y, x        found y, x       standard error")
-for frame in range(len(found)):
-    ky, kx = known[frame]
-    fy, fx = found[frame]
-    sy, sx = alignment.precision[frame]
-    print(f"{frame:5d}  {ky:7.2f} {kx:7.2f}   {fy:7.2f} {fx:7.2f}   {sy:7.3f} {sx:7.3f}")
+table = np.hstack([known, found, alignment.precision])
+for frame, (ky, kx, fy, fx, sy, sx) in enumerate(table):
+    print(f"{frame:5d}  {ky:7.2f} {kx:7.2f}   {fy:7.2f} {fx:7.2f}   {sy:.3f} {sx:.3f}")
 
 rms = np.sqrt((error**2).mean())
 bound = simulated.truth.cramer_rao_shift().mean()
 reported = np.sqrt((alignment.precision**2).mean())
-print(f"\nrms error {rms:.3f} px; reported {reported:.3f} px; physical limit {bound:.3f} px")
+print(f"\nrms error {rms:.3f} px; reported {reported:.3f}; physical limit {bound:.3f}")
 
 # %%
 # The path of the drift, and what is left of it. Two thirds of the points should lie within one
@@ -84,7 +82,7 @@ left.errorbar(
     ms=4,
     label="found",
 )
-left.set(xlabel="x shift (px)", ylabel="y shift (px)", title="drift of the content")
+left.set(xlabel="x shift (px)", ylabel="y shift (px)", title="drift")
 left.invert_yaxis()
 left.legend()
 for offset, name, column in ((-0.15, "y", 0), (0.15, "x", 1)):
@@ -97,6 +95,6 @@ for offset, name, column in ((-0.15, "y", 0), (0.15, "x", 1)):
         label=name,
     )
 right.axhline(0, color="k", lw=0.8)
-right.set(xlabel="frame", ylabel="found - known (px)", title="error, with reported error bars")
+right.set(xlabel="frame", ylabel="found - known (px)", title="error")
 right.legend()
 plt.show()

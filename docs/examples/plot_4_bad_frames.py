@@ -58,7 +58,10 @@ for frame in range(alignment.n_frames):
 
 pairs = aligned.smartalign.pairs
 compared = np.unique(pairs.indices)
-similarity = [pairs.similarity[(pairs.indices == i).any(axis=1)].mean() for i in compared]
+similarity = []
+for frame in compared:
+    its_pairs = (pairs.indices == frame).any(axis=1)
+    similarity.append(pairs.similarity[its_pairs].mean())
 figure, axis = plt.subplots(figsize=(8, 3), layout="constrained")
 axis.bar(compared, similarity)
 axis.set(xlabel="frame", ylabel="mean similarity to the others")
@@ -87,10 +90,11 @@ print(f"without frame 8:  {rms_error(aligned.smartalign.alignment):.3f} px")
 # not count them.
 
 shown = [*known, 0]
+brightest = np.percentile(series.data, 99.8)
 figure, axes = plt.subplots(1, 5, figsize=(13, 3), layout="constrained")
 for axis, frame in zip(axes, shown, strict=False):
-    axis.imshow(series.data[frame], cmap="gray", vmin=0, vmax=np.percentile(series.data, 99.8))
-    axis.set(title=f"frame {frame}: {known.get(frame, 'good')}", xticks=[], yticks=[])
+    axis.imshow(series.data[frame], cmap="gray", vmin=0, vmax=brightest)
+    axis.set(title=f"{frame}: {known.get(frame, 'good')}", xticks=[], yticks=[])
 axes[-1].imshow(aligned.smartalign.average().data, cmap="gray")
 axes[-1].set(title="average of the others", xticks=[], yticks=[])
 plt.show()

@@ -31,7 +31,7 @@ class Crystal:
 
     The intensity at a point p of the common frame is
 
-        background + sum_k heights[k] exp(-|p - positions[k]|^2 / (2 widths[k]^2)) + patches,
+        background + sum_k heights[k] exp(-norm(p - positions[k])^2 / (2 widths[k]^2)) + patches,
 
     so it is known at any point, between pixels too. Nothing is ever interpolated.
 

@@ -29,7 +29,7 @@ from .solving import (
     solve_pairs,
     transitivity_scores,
 )
-from .spectra import FourierOptions, Spectra, series_spectra, white_noise_variance
+from .spectra import MODEL_ERRORS, FourierOptions, Spectra, series_spectra, white_noise_variance
 from .store import FrameSource, FrameStore
 
 __all__ = ["NotAlignableError", "align_frames"]
@@ -40,6 +40,8 @@ Progress = Callable[[str, int, int], None]
 
 #: Frames are moved to a better unit cell and checked again at most this often.
 HOP_ROUNDS = 6
+#: More expected hops than this, and the registration is tried with the other model error.
+MOST_DOUBT = 0.5
 #: Log-odds below which a shift is reported as doubtful: one in 20.
 DOUBTFUL_MARGIN = 3.0
 
@@ -58,8 +60,9 @@ class _Estimate:
     messages: tuple[str, ...] = ()
 
 
-def _fourier_options(parameters: RigidParameters) -> FourierOptions:
+def _fourier_options(parameters: RigidParameters, model_error: float) -> FourierOptions:
     return FourierOptions(
+        model_error=model_error,
         window=parameters.window,
         exponent=parameters.exponent,
         weighting=parameters.weighting,
@@ -80,6 +83,7 @@ def _spectra_of_groups(
     store: FrameStore,
     members: list[npt.NDArray[np.intp]],
     parameters: RigidParameters,
+    model_error: float,
     num_workers: int | None,
 ) -> Spectra:
     def mean(index: int) -> npt.NDArray[np.float32]:
@@ -89,9 +93,8 @@ def _spectra_of_groups(
             pixels = pixels + store.frame(int(other))
         return prefilter_frame(pixels / np.float32(len(part)), parameters.prefilter)
 
-    return series_spectra(
-        mean, len(members), store.shape, _fourier_options(parameters), num_workers=num_workers
-    )
+    options = _fourier_options(parameters, model_error)
+    return series_spectra(mean, len(members), store.shape, options, num_workers=num_workers)
 
 
 def _accept_by_scores(
@@ -111,6 +114,7 @@ def _estimate(
     store: FrameStore,
     used: npt.NDArray[np.intp],
     parameters: RigidParameters,
+    model_error: float,
     num_workers: int | None,
     progress: Progress,
 ) -> _Estimate:
@@ -122,7 +126,7 @@ def _estimate(
             "use a smaller group"
         )
     progress("spectra", 0, 1)
-    spectra = _spectra_of_groups(store, members, parameters, num_workers)
+    spectra = _spectra_of_groups(store, members, parameters, model_error, num_workers)
     progress("spectra", 1, 1)
     limit = _max_shift(parameters)
     count = len(members)
@@ -239,10 +243,10 @@ def _refine(
     parameters: RigidParameters,
     num_workers: int | None,
     progress: Progress,
-) -> tuple[_State, Refined, DoubleArray]:
+) -> tuple[_State, Refined, HopCheck]:
     """Passes of refinement, bad frames and hops looked after on the way.
 
-    Returns the final state, the last pass and the hop margins.
+    Returns the final state, the last pass and the last hop check.
     """
 
     def one_pass(state: _State, name: str) -> Refined:
@@ -297,7 +301,7 @@ def _refine(
     for number in range(1, wanted):
         refined = one_pass(state, f"refining {number + 1}")
         state = replace(state, shifts=refined.shifts, noise=refined.noise)
-    return state, refined, hops.margin
+    return state, refined, hops
 
 
 def _doubt(hops: HopCheck, used: BoolArray) -> float:
@@ -325,6 +329,49 @@ def _messages(state: _State, margin: DoubleArray) -> list[str]:
             "(hop_margin below 3)"
         )
     return found
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """A finished registration and the number of hopped frames to be expected in it."""
+
+    estimate: _Estimate
+    state: _State
+    refined: Refined
+    margin: DoubleArray
+    doubt: float
+
+
+def _solution(
+    store: FrameStore,
+    used: BoolArray,
+    reasons: dict[int, str],
+    parameters: RigidParameters,
+    model_error: float,
+    num_workers: int | None,
+    progress: Progress,
+) -> _Solution:
+    """Estimate, then refine, with one assumption on how much frames differ."""
+    used, reasons = used.copy(), dict(reasons)
+    members = np.flatnonzero(used)
+    estimate = _estimate(store, members, parameters, model_error, num_workers, progress)
+    shifts = np.zeros((len(store), 2))
+    shifts[members] = np.nan_to_num(estimate.shifts)
+    for index in members[~estimate.linked]:
+        reasons[int(index)] = "no accepted pair links it to the other frames"
+        used[index] = False
+    if used.sum() < 2:
+        raise NotAlignableError("fewer than two frames are linked by accepted pairs")
+    shifts = _interpolated(shifts, used)
+    shifts -= shifts[used].mean(0)
+    sample = np.flatnonzero(used)
+    sample = sample[np.unique(np.linspace(0, len(sample) - 1, min(len(sample), 8)).astype(int))]
+    variance = max(white_noise_variance(store.frame, sample, store.shape), 1e-30)
+    noise = NoiseModel(offset=variance, gain=0.0, floor=0.1 * variance)
+    state, refined, hops = _refine(
+        store, _State(shifts, used, noise, reasons), parameters, num_workers, progress
+    )
+    return _Solution(estimate, state, refined, hops.margin, _doubt(hops, state.used))
 
 
 def align_frames(
@@ -388,24 +435,12 @@ def align_frames(
             + "; ".join(f"frame {i}: {text}" for i, text in sorted(reasons.items())[:5])
         )
 
-    members = np.flatnonzero(used)
-    estimate = _estimate(store, members, parameters, num_workers, report)
-    shifts = np.zeros((n, 2))
-    shifts[members] = np.nan_to_num(estimate.shifts)
-    for index in members[~estimate.linked]:
-        reasons[int(index)] = "no accepted pair links it to the other frames"
-        used[index] = False
-    if used.sum() < 2:
-        raise NotAlignableError("fewer than two frames are linked by accepted pairs")
-    shifts = _interpolated(shifts, used)
-    shifts -= shifts[used].mean(0)
-    sample = np.flatnonzero(used)
-    sample = sample[np.unique(np.linspace(0, len(sample) - 1, min(len(sample), 8)).astype(int))]
-    variance = max(white_noise_variance(store.frame, sample, store.shape), 1e-30)
-    noise = NoiseModel(offset=variance, gain=0.0, floor=0.1 * variance)
-    state, refined, margin = _refine(
-        store, _State(shifts, used, noise, reasons), parameters, num_workers, report
-    )
+    solution = _solution(store, used, reasons, parameters, MODEL_ERRORS[0], num_workers, report)
+    if solution.doubt > MOST_DOUBT and parameters.exponent is None:
+        other = _solution(store, used, reasons, parameters, MODEL_ERRORS[1], num_workers, report)
+        solution = min(solution, other, key=lambda found: found.doubt)
+    state, refined, margin = solution.state, solution.refined, solution.margin
+    estimate = solution.estimate
 
     precision = refined.precision
     if parameters.refinements == 0:

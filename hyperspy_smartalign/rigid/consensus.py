@@ -29,6 +29,9 @@ MAX_ROUNDS = 4
 MAX_SWEEPS = 12
 #: Votes whose winner leads by fewer standard deviations of their noise leave doubt.
 DOUBT = 6.0
+#: Share of the signal that counts as noise in a vote: edges of the field and changes of the sample
+#: disturb a correlation however high the dose.
+IMPERFECTION = 0.5
 #: A place this share of the field away from where a frame is expected is held back by one standard
 #: deviation of its vote (two such shares by four): it breaks ties and no more.
 TIE_REACH = 0.125
@@ -68,8 +71,9 @@ class _Ballot:
         self.max_shift = max_shift
         self.step = np.array(spectra.step)
         self.size = np.array(spectra.frame_shape, np.float64)
-        self._columns = np.full(spectra.map_shape[1] // 2 + 1, 2.0)
-        self._columns[0] = 1.0
+        columns_twice = np.full(spectra.map_shape[1] // 2 + 1, 2.0)
+        columns_twice[0] = 1.0
+        self._disturbance = columns_twice * (spectra.noise + IMPERFECTION * spectra.signal)
         rows, columns = (fft.fftfreq(size) / TIE_REACH for size in spectra.map_shape)
         self._far = np.asarray(rows[:, None] ** 2 + columns[None, :] ** 2, np.float32)
 
@@ -82,6 +86,8 @@ class _Ballot:
         from there share too little of the area, and would wrap around in a cyclic correlation.
         """
         voters = np.flatnonzero(self.links[index] & placed)
+        if not len(voters):
+            return voters, shifts[index]
         nearest = voters[np.argmin(np.abs(voters - index))]
         guess = shifts[index] if placed[index] else shifts[nearest]
         near = np.abs(shifts[voters] - guess) < 0.5 * self.size
@@ -113,11 +119,8 @@ class _Ballot:
                 ((bounds[0] - guess) / self.step)[None],
                 ((bounds[1] - guess) / self.step)[None],
             )
-        variance = (
-            (weight.astype(np.float64) ** 2 * np.abs(total[0]) ** 2 * self._columns).sum()
-            * spectra.noise
-            / (shape[0] * shape[1]) ** 2
-        )
+        variance = (weight**2 * (np.abs(total) ** 2).sum(0) * self._disturbance).sum()
+        variance /= (shape[0] * shape[1]) ** 2
         deviation = float(np.sqrt(max(variance, np.finfo(np.float64).tiny)))
         # Places that the image cannot tell apart (a perfect lattice) fall to the nearest.
         vote = vote * gain - np.float32(deviation) * self._far

@@ -213,9 +213,7 @@ def check_hops(
             return
         # Lifted, so that the gain that marks the searched disc does not reorder negative values.
         lift = float(likelihood.min()) - 1.0
-        positions, scores = best_maxima(
-            (likelihood - lift)[None], searched[None], count=MAXIMA
-        )
+        positions, scores = best_maxima((likelihood - lift)[None], searched[None], count=MAXIMA)
         places[index], tops[index] = positions[0], scores[0] + lift
 
     run_tasks(look, n, num_workers=num_workers, progress=progress)
@@ -240,9 +238,7 @@ def check_hops(
     return HopCheck(margin=margin, better=better, scale=scale)
 
 
-def _honest_scale(
-    lead: DoubleArray, share: DoubleArray, used: npt.NDArray[np.bool_]
-) -> float:
+def _honest_scale(lead: DoubleArray, share: DoubleArray, used: npt.NDArray[np.bool_]) -> float:
     """Twice the mean over the variance of the leads, each in proportion to the pixels judged."""
     good = used & np.isfinite(lead) & (share >= LEAST_SHARE)
     if good.sum() < 8:

@@ -21,7 +21,7 @@ SPARSE_BAND = 4
 #: Pairs whose overlap (window included) falls below this share of a full one are not trusted.
 LEAST_OVERLAP = 0.15
 #: Bytes of correlation maps held at a time.
-BATCH_BYTES = 16_000_000
+BATCH_BYTES = 2_000_000
 
 
 def choose_pairs(

@@ -28,9 +28,7 @@ def _parabola(below: float, middle: float, above: float) -> tuple[float, float]:
 
 
 @njit(cache=True, nogil=True)
-def _best_maxima(
-    maps: Any, gain: Any, low: Any, high: Any, positions: Any, scores: Any
-) -> None:
+def _best_maxima(maps: Any, gain: Any, low: Any, high: Any, positions: Any, scores: Any) -> None:
     pairs, rows, columns = maps.shape
     kept = positions.shape[1]
     for p in range(pairs):
@@ -134,9 +132,7 @@ def _patch(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     rows = np.round(peak[0]) + np.arange(-radius, radius + 1)
     columns = np.round(peak[1]) + np.arange(-radius, radius + 1)
-    values = plane[
-        np.ix_(rows.astype(int) % plane.shape[0], columns.astype(int) % plane.shape[1])
-    ]
+    values = plane[np.ix_(rows.astype(int) % plane.shape[0], columns.astype(int) % plane.shape[1])]
     return rows, columns, np.asarray(values, np.float64)
 
 

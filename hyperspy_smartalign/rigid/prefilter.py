@@ -11,9 +11,7 @@ __all__ = ["PREFILTERS", "prefilter_frame"]
 PREFILTERS = ("none", "median", "wiener")
 
 
-def prefilter_frame(
-    frame: npt.NDArray[np.floating], name: str = "none"
-) -> npt.NDArray[np.float32]:
+def prefilter_frame(frame: npt.NDArray[np.floating], name: str = "none") -> npt.NDArray[np.float32]:
     """Filter one frame for the measurement of its shift.
 
     Parameters

@@ -144,7 +144,9 @@ def _normal_equations(
             moments[5] += frame[y, x] * m
 
 
-def _solve(normal: DoubleArray, right: DoubleArray) -> tuple[DoubleArray, DoubleArray, float, float]:
+def _solve(
+    normal: DoubleArray, right: DoubleArray
+) -> tuple[DoubleArray, DoubleArray, float, float]:
     """Shift step, its standard errors, the fitted contrast and its standard error."""
     matrix = np.triu(normal) + np.triu(normal, 1).T
     scale = np.sqrt(np.diag(matrix))
@@ -228,9 +230,7 @@ def refine_shifts(
     bins = np.zeros((n, 3, NOISE_BINS))
 
     def fit(index: int) -> None:
-        template = reference.template(
-            store, index, shifts[index], included=bool(used[index])
-        )
+        template = reference.template(store, index, shifts[index], included=bool(used[index]))
         model = fft.irfft2(
             template.spectrum * reference.phases(template.fraction),
             s=reference.window_shape,

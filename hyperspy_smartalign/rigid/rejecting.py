@@ -48,7 +48,9 @@ def unlike_frames(refined: Refined, used: BoolArray) -> dict[int, str]:
     for index in worst:
         contrast = float(refined.contrast[index])
         if contrast < NO_CONTRAST:
-            reasons[int(index)] = "jumped: it shows nothing of what the other frames show"
+            reasons[int(index)] = (
+                "jumped or badly blurred: it shows nothing of what the other frames show"
+            )
         else:
             reasons[int(index)] = (
                 f"blurred or changed: only {100 * contrast:.0f} % of the contrast of the others"

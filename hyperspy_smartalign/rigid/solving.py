@@ -9,7 +9,13 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["PairSolution", "agreeing_pairs", "solve_pairs", "smoothness_scores", "transitivity_scores"]
+__all__ = [
+    "PairSolution",
+    "agreeing_pairs",
+    "smoothness_scores",
+    "solve_pairs",
+    "transitivity_scores",
+]
 
 DoubleArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -195,9 +201,7 @@ def smoothness_scores(pairs: IntArray, shifts: DoubleArray, count: int) -> Doubl
     return scores
 
 
-def scores_below(
-    scores: DoubleArray, threshold: float | None, *, least: float = 1.0
-) -> BoolArray:
+def scores_below(scores: DoubleArray, threshold: float | None, *, least: float = 1.0) -> BoolArray:
     """Pairs whose score is below a threshold, by default four robust deviations above the median.
 
     The automatic threshold is at least `least` px, so that a perfect series loses no pair.

@@ -34,9 +34,6 @@ WEIGHTINGS = (
     "gaussian",
     "elliptical_gaussian",
 )
-#: A sample that changes a little between frames adds to the noise what is proportional to its
-#: signal; measured on simulated lattices, values from 0.5 to 2 leave the fewest wrong pairs.
-MODEL_ERROR = 1.0
 #: Widths (Fourier pixels) over which the spectrum is averaged, finest first: Bragg spots, then their
 #: surroundings; rings of equal frequency take the rest.
 SCALES = (3, 9)
@@ -159,20 +156,26 @@ def signal_spectrum(
 
 
 def joint_weight(
-    signal: npt.NDArray[np.float64], noise: float, *, frames: float = 1.0
+    signal: npt.NDArray[np.float64],
+    noise: float,
+    *,
+    model_error: float,
+    frames: float = 1.0,
 ) -> npt.NDArray[np.float32]:
     """Weight of the correlation of one frame with the aligned sum of others.
 
     For Gaussian signal of power S seen in white noise N, the log-likelihood of a frame's shift
     against the aligned sum of n others is the correlation weighted by ``S / (n S + N) / N``
     (matched filter on the posterior mean of the others). The noise met by the frame is enlarged by
-    `MODEL_ERROR` times the signal, so that the strongest Bragg spots, equal for every lattice
+    `model_error` times the signal, so that the strongest Bragg spots, equal for every lattice
     vector, do not drown what tells these apart.
 
     Parameters
     ----------
     signal, noise
         From `signal_spectrum` and `noise_floor`, per frame.
+    model_error : float
+        Share of the signal that may differ between frames (edges, changes of the sample).
     frames : float
         Number of frames in the sum; 1 for a pair.
 
@@ -180,7 +183,7 @@ def joint_weight(
     -------
     Array shaped as `signal`, float32.
     """
-    weight = signal / (frames * signal + noise) / (noise + MODEL_ERROR * signal)
+    weight = signal / (frames * signal + noise) / (noise + model_error * signal)
     # Scaled so that signal times weight is of order one whatever the data's units.
     return np.asarray(weight * noise, np.float32)
 
@@ -250,9 +253,7 @@ def taper_weight(
     return np.asarray(weight, np.float32)
 
 
-def butterworth(
-    shape: tuple[int, int], cutoff: float, order: int = 2
-) -> npt.NDArray[np.float32]:
+def butterworth(shape: tuple[int, int], cutoff: float, order: int = 2) -> npt.NDArray[np.float32]:
     """Butterworth low-pass of the correlation function, amplitude 0.707 at `cutoff` (cycles/px)."""
     return np.asarray(
         1.0 / np.sqrt(1.0 + (fourier_radius(shape) / cutoff) ** (2 * order)), np.float32
