@@ -103,7 +103,7 @@ def low_snr_shifts(
     # The average of m frames has m times less noise power.
     averages = replace(
         drift.spectra,
-        frames=sums / np.float32(steps),
+        frames=np.asarray(sums / steps, np.complex64),
         noise=drift.spectra.noise / steps,
     )
     measured = measure_pairs(averages, choose_pairs(SUBSETS, "all"), num_workers=num_workers)

@@ -165,7 +165,7 @@ def _place(
         placed[index] = True
         phases[index] = spectra.phases(shift)
         aligned[index] = spectra.frames[index] * phases[index]
-        for other in np.flatnonzero(links[index] & ~placed):
+        for other in map(int, np.flatnonzero(links[index] & ~placed)):
             sums[other] += aligned[index]
             sum_phases[other] += phases[index]
             voters, guess = ballot.members(other, shifts, placed)
@@ -201,7 +201,7 @@ def _sweep(
     spectra, links = ballot.spectra, ballot.links
     shifts = shifts.copy()
     lead = np.zeros(len(shifts))
-    indices = np.flatnonzero(placed)
+    indices = [int(index) for index in np.flatnonzero(placed)]
     everybody = bool(links[np.ix_(indices, indices)].sum() == len(indices) * (len(indices) - 1))
     everybody &= bool((np.ptp(shifts[indices], axis=0) < 0.5 * ballot.size).all())
     phases = np.zeros((len(shifts), *spectra.overlap.shape), np.complex64)
@@ -304,7 +304,7 @@ def find_consensus(
         return Consensus(np.full((n, 2), np.nan), np.zeros(n), spectra)
 
     def centred(shifts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return shifts - shifts[placed].mean(0)
+        return np.asarray(shifts - shifts[placed].mean(0))
 
     ballot = _Ballot(spectra, links, max_shift)
     chained, placed = _chain(measured, links)

@@ -3,9 +3,9 @@
 For every frame the log-likelihood of its pixels is computed for all whole-pixel displacements from
 its present shift, given the denoised mean of the other frames. The same pixels are judged for every
 displacement, those whose whole neighbourhood other frames saw: otherwise frames at the ends of the
-drift path would prefer places where more of them is explained. No window, nothing wraps around. With variance ``a + b I`` the intensity ``I / b + a / b**2`` is
-treated as a Poisson count, which is exact for counts and tends to the Gaussian likelihood for large
-a.
+drift path would prefer places where more of them is explained. No window, nothing wraps around.
+With variance ``a + b I`` the intensity ``I / b + a / b**2`` is treated as a Poisson count, which is
+exact for counts and tends to the Gaussian likelihood for large a.
 """
 
 from __future__ import annotations

@@ -186,4 +186,5 @@ def centre_of_mass(
     total = height.sum()
     if not total > 0:
         return np.round(peak)
-    return np.array([(height.sum(1) * rows).sum(), (height.sum(0) * columns).sum()]) / total
+    centre = [(height.sum(1) * rows).sum() / total, (height.sum(0) * columns).sum() / total]
+    return np.array(centre)

@@ -92,7 +92,7 @@ def solve_pairs(
         np.add.at(right, j, -weight[:, None] * measured)
         # The common shift of all frames is free: its row of ones fixes the mean to zero.
         previous = solution
-        solution = np.linalg.solve(matrix + 1.0 / n, right)
+        solution = np.asarray(np.linalg.solve(matrix + 1.0 / n, right), np.float64)
         residual = np.hypot(*(measured - solution[i] + solution[j]).T)
         spread = max(1.4826 * float(np.median(residual)), 1e-9)
         weight = np.minimum(1.0, HUBER * spread / np.maximum(residual, 1e-12))

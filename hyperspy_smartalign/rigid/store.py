@@ -74,13 +74,17 @@ class FrameStore:
 
     def frame(self, index: int) -> FloatArray:
         """Pixels of one frame, (h, w) float32."""
-        return self._read(index) if self._frames is None else self._frames[index]
+        if self._frames is None:
+            return self._read(index)
+        pixels: FloatArray = self._frames[index]
+        return pixels
 
     def coefficients(self, index: int) -> FloatArray:
         """Cubic B-spline coefficients of one frame, (h, w) float32."""
         if self._frames is None:
             return spline_coefficients(self._read(index))
-        return self.all_coefficients()[index]
+        coefficients: FloatArray = self.all_coefficients()[index]
+        return coefficients
 
     def all_coefficients(self) -> FloatArray:
         """Coefficients of all frames; only where the frames are held in memory."""

@@ -34,8 +34,8 @@ WEIGHTINGS = (
     "gaussian",
     "elliptical_gaussian",
 )
-#: Widths (Fourier pixels) over which the spectrum is averaged, finest first: Bragg spots, then their
-#: surroundings; rings of equal frequency take the rest.
+#: Widths (Fourier pixels) over which the spectrum is averaged, finest first: Bragg spots, then
+#: their surroundings; rings of equal frequency take the rest.
 SCALES = (3, 9)
 #: Width (Fourier pixels) of the rings over which the faintest signal is averaged.
 RING_WIDTH = 4
