@@ -23,12 +23,14 @@ _LONG_DRIFT = 57 * np.array([0.8, -0.6])
 def lattice_recipe(
     dose: float, *, frames: int = 40, shape: Sequence[int] = (256, 256), seed: int = 0
 ) -> SimulatedStack:
-    """Perovskite lattice with few flaws, drifting by 57 px in all: the test of unit-cell hops.
+    """Perovskite lattice with flaws, drifting by 57 px in all: the test of unit-cell hops.
 
-    Two columns a cell of 16.3 px, sigma 3.6 px, background 0.25, 1 % of the columns 70 % weaker,
-    1 % 30 % weaker, four slow weak blobs. The drift is linear, 57 px from first to last frame, plus
-    a random walk of 0.6 px a frame. Lines are straight and the drift stops during a frame. At 20
-    counts and 256x256 the Cramer-Rao standard error of a shift is 0.013 px along each axis.
+    Two columns a cell of 16.3 px, sigma 3.6 px, background 0.25, 4 % of the columns 70 % weaker,
+    10 % 30 % weaker, four slow weak blobs. The drift is linear, 57 px from first to last frame,
+    plus a random walk of 0.6 px a frame. Lines are straight and the drift stops during a frame. At
+    20 counts and 256x256 the Cramer-Rao standard error of a shift is 0.013 px along each axis; the
+    highest maximum of the plain cross-correlation is wrong for about 3, 8 and 60 % of the pairs at
+    20, 2 and 0.5 counts.
 
     Parameters
     ----------
@@ -43,10 +45,17 @@ def lattice_recipe(
     """
     frames = whole(frames, 2, name="frames")
     size = image_shape(shape)
+    seeds = [int(word) for word in random_stream(seed, "crystal").generate_state(3)]
+    crystal = (
+        _perovskite(size, width=3.6)
+        .with_vacancies(0.04, depth=0.7, seed=seeds[0])
+        .with_vacancies(0.1, depth=0.3, seed=seeds[1])
+        .with_blobs(4, height=0.2, seed=seeds[2])
+    )
     return simulate_stack(
         shape=size,
         frames=frames,
-        crystal=_flawed_perovskite(size, width=3.6, seed=seed),
+        crystal=crystal,
         dose=dose,
         drift=_LONG_DRIFT / (frames - 1),
         drift_walk=0.6,
@@ -114,7 +123,7 @@ def scan_recipe(
     return simulate_stack(
         shape=size,
         frames=frames,
-        crystal=_flawed_perovskite(size, width=3.2, seed=seed),
+        crystal=with_flaws(_perovskite(size, width=3.2), seed=seed),
         dose=dose,
         drift=(0.6, -0.8),
         drift_walk=0.0,
@@ -127,8 +136,8 @@ def scan_recipe(
     )
 
 
-def _flawed_perovskite(size: tuple[int, int], *, width: float, seed: int) -> Crystal:
-    perfect = lattice(
+def _perovskite(size: tuple[int, int], *, width: float) -> Crystal:
+    return lattice(
         "perovskite",
         spacing=16.3,
         angle=10.0,
@@ -137,4 +146,3 @@ def _flawed_perovskite(size: tuple[int, int], *, width: float, seed: int) -> Cry
         width=width,
         background=0.25,
     )
-    return with_flaws(perfect, seed=seed)

@@ -65,11 +65,18 @@ def _best_maxima(maps: Any, gain: Any, low: Any, high: Any, positions: Any, scor
                     or middle <= plane[down, left]
                 ):
                     continue
+                # A neighbour outside the searched area has no factor of its own: as if it were 0,
+                # the parabola would rise far above the sample.
+                g = factor[y, x]
                 oy, hy = _parabola(
-                    plane[up, x] * factor[up, x], value, plane[down, x] * factor[down, x]
+                    plane[up, x] * (factor[up, x] if factor[up, x] > 0.0 else g),
+                    value,
+                    plane[down, x] * (factor[down, x] if factor[down, x] > 0.0 else g),
                 )
                 ox, hx = _parabola(
-                    plane[y, left] * factor[y, left], value, plane[y, right] * factor[y, right]
+                    plane[y, left] * (factor[y, left] if factor[y, left] > 0.0 else g),
+                    value,
+                    plane[y, right] * (factor[y, right] if factor[y, right] > 0.0 else g),
                 )
                 height = value + hy + hx
                 slot = found if found < kept else kept - 1
