@@ -176,7 +176,7 @@ def _sum_frames(
     canvas: Canvas,
     num_workers: int | None,
 ) -> Accumulated:
-    if store.kept is not None:
+    if store.keeps:
         return shift_and_add(
             store.all_coefficients(),
             np.where(used[:, None], shifts, 0.0),

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_smartalign.resampling import spline_coefficients
+from hyperspy_smartalign.resampling.workers import run_tasks
 
 __all__ = ["FrameSource", "FrameStore"]
 
@@ -32,8 +33,9 @@ class FrameStore:
     region : (left, right, top, bottom), optional
         Pixels of the frame that are used; all by default.
     keep : bool
-        Hold all frames and coefficients in memory (two float32 copies of the series at the most).
-        Otherwise each is read and computed again when asked for, a few at a time.
+        Hold all frames and coefficients in memory: two float32 copies of the series at the most,
+        one where the series is float32 itself. Otherwise each is read and computed again when
+        asked for, a few at a time.
     num_workers : int, optional
     """
 
@@ -54,12 +56,9 @@ class FrameStore:
         self._num_workers = num_workers
         first = self._read(0)
         self.shape: tuple[int, int] = (first.shape[0], first.shape[1])
-        self._frames: FloatArray | None = None
         self._coefficients: FloatArray | None = None
-        if keep:
-            self._frames = np.empty((len(source), *self.shape), np.float32)
-            for index in range(len(source)):
-                self._frames[index] = self._read(index)
+        # Frames that are float32 already are not copied.
+        self._frames = [self._read(index) for index in range(len(source))] if keep else None
 
     def __len__(self) -> int:
         return len(self._source)
@@ -68,16 +67,13 @@ class FrameStore:
         return np.ascontiguousarray(self._source.frame(index)[self._cut], np.float32)
 
     @property
-    def kept(self) -> FloatArray | None:
-        """All frames (n, h, w), where they are held in memory."""
-        return self._frames
+    def keeps(self) -> bool:
+        """Whether all frames are held in memory."""
+        return self._frames is not None
 
     def frame(self, index: int) -> FloatArray:
         """Pixels of one frame, (h, w) float32."""
-        if self._frames is None:
-            return self._read(index)
-        pixels: FloatArray = self._frames[index]
-        return pixels
+        return self._read(index) if self._frames is None else self._frames[index]
 
     def coefficients(self, index: int) -> FloatArray:
         """Cubic B-spline coefficients of one frame, (h, w) float32."""
@@ -87,9 +83,16 @@ class FrameStore:
         return coefficients
 
     def all_coefficients(self) -> FloatArray:
-        """Coefficients of all frames; only where the frames are held in memory."""
+        """Coefficients of all frames, (n, h, w); only where the frames are held in memory."""
         if self._frames is None:
             raise RuntimeError("the frames are not held in memory")
         if self._coefficients is None:
-            self._coefficients = spline_coefficients(self._frames, num_workers=self._num_workers)
+            frames = self._frames
+            coefficients = np.empty((len(frames), *self.shape), np.float32)
+
+            def transform(index: int) -> None:
+                coefficients[index] = spline_coefficients(frames[index])
+
+            run_tasks(transform, len(frames), num_workers=self._num_workers)
+            self._coefficients = coefficients
         return self._coefficients
