@@ -29,6 +29,7 @@ def save_summary(series: BaseSignal, aligned: BaseSignal, average: BaseSignal, p
         File to write; its suffix is the format.
     """
     from hyperspy_smartalign.plotting import plot_summary
+    from hyperspy_smartalign.plotting.style import save_and_close
 
     alignment = aligned.smartalign.alignment
     images = _images(series)
@@ -43,8 +44,7 @@ def save_summary(series: BaseSignal, aligned: BaseSignal, average: BaseSignal, p
     )
     # The axes may sit in a part of the figure; its canvas knows the whole.
     figure: Any = made["frame"].figure.canvas.figure
-    figure.savefig(path, dpi=_RESOLUTION)
-    figure.clear()
+    save_and_close(figure, path, dots_per_inch=_RESOLUTION)
 
 
 def _images(series: BaseSignal) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -87,6 +88,12 @@ def new_figure(size: tuple[float, float]) -> Figure:
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(w_pad=_PAD, h_pad=_PAD)
     return figure
+
+
+def save_and_close(figure: Figure, path: str | PathLike[str], *, dots_per_inch: float) -> None:
+    """Write a figure to a file, and let pyplot forget it."""
+    figure.savefig(path, dpi=dots_per_inch)
+    plt.close(figure)
 
 
 def whole_numbers(ax: Axes, *, x: bool = True, y: bool = True) -> None:

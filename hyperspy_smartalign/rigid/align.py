@@ -311,7 +311,8 @@ def _doubt(hops: HopCheck, used: BoolArray) -> float:
 
 def _frames_to_move(hops: HopCheck, used: BoolArray) -> BoolArray:
     """The frames most likely in the wrong place, at most a quarter of all at a time."""
-    moving: BoolArray = used & (np.abs(hops.better).max(1) > 0)
+    # Even odds are no reason to leave the place that all pairs agree on.
+    moving: BoolArray = used & (np.abs(hops.better).max(1) > 0) & (hops.margin < 0)
     order = np.argsort(np.where(moving, hops.margin, np.inf))
     moving[order[max(1, int(used.sum()) // 4) :]] = False
     return moving

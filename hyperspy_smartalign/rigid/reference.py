@@ -21,7 +21,7 @@ __all__ = ["Reference", "Template", "build_reference"]
 FloatArray = npt.NDArray[np.float32]
 
 #: The mean is trusted where at least this share of the usual number of frames saw it,
-LEAST_COVERAGE = 0.3
+LEAST_COVERAGE = 0.2
 #: and at least this many pixels away from where fewer did.
 EDGE = 6
 #: Only Bragg spots this far (standard deviations) above the noise shape the filter one by one, the

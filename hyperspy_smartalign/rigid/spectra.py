@@ -18,6 +18,7 @@ from .weighting import (
     butterworth,
     fourier_radius,
     joint_weight,
+    line_noise,
     noise_floor,
     signal_spectrum,
     taper_weight,
@@ -63,8 +64,8 @@ class Spectra:
         Transform of every frame (c = 1), or of c frames recorded in step (low-SNR mode).
     signal : (my, mx // 2 + 1) float64
         Signal power of one frame.
-    noise : float
-        Power of the white noise of one frame.
+    noise : (my, mx // 2 + 1) float64
+        Noise power of one frame.
     passed : (my, mx // 2 + 1) float32
         Fixed part of the weight (band, taper, mask, Butterworth filter).
     automatic : bool
@@ -81,7 +82,7 @@ class Spectra:
 
     frames: npt.NDArray[np.complex64]
     signal: npt.NDArray[np.float64]
-    noise: float
+    noise: npt.NDArray[np.float64]
     passed: npt.NDArray[np.float32]
     automatic: bool
     whiten: bool
@@ -262,7 +263,8 @@ def series_spectra(
     power = np.zeros((shape[0], shape[1] // 2 + 1))
     for plane in first.values():
         power += np.abs(plane) ** 2 / len(first)
-    noise = noise_floor(power, shape, samples=len(sampled))
+    level = noise_floor(power, shape, samples=len(sampled))
+    noise = line_noise(power, level, shape, samples=len(sampled))
     signal = signal_spectrum(power, noise, frame_shape=shape, samples=len(sampled))
     passed = passed_band()
     automatic = isinstance(options.weighting, str) and options.weighting == "auto"
@@ -281,6 +283,7 @@ def series_spectra(
         frames[index, 0] = crop_half_plane(plane, shape[0], map_shape)
         mean_power += np.abs(frames[index, 0]) ** 2
     mean_power /= count
+    noise = np.maximum(crop_half_plane(noise, shape[0], map_shape), level)
     signal = signal_spectrum(mean_power, noise, frame_shape=shape, samples=count)
     passed = crop_half_plane(passed, shape[0], map_shape)
     if options.exponent is not None:

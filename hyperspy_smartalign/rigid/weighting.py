@@ -18,6 +18,7 @@ __all__ = [
     "butterworth",
     "fourier_radius",
     "joint_weight",
+    "line_noise",
     "noise_floor",
     "signal_spectrum",
     "taper_weight",
@@ -39,6 +40,10 @@ WEIGHTINGS = (
 SCALES = (3, 9)
 #: Width (Fourier pixels) of the rings over which the faintest signal is averaged.
 RING_WIDTH = 4
+#: Noise along scan lines is taken as coloured where its level, a median over at least so many
+#: Fourier pixels, stands so many standard deviations above the white noise.
+FEWEST_LINES = 8
+LINE_SIGNIFICANCE = 6.0
 
 
 def fourier_frequencies(
@@ -87,6 +92,42 @@ def noise_floor(
     return max(level, float(np.finfo(np.float32).tiny))
 
 
+def line_noise(
+    power: npt.NDArray[np.floating], level: float, shape: tuple[int, int], *, samples: int = 1
+) -> npt.NDArray[np.float64]:
+    """Noise power of every Fourier pixel: white from scan line to scan line, coloured along them.
+
+    Tips and beams wander slowly, so that neighbours on one scan line, recorded at once, share
+    their noise: it is larger at low frequencies along the line, up to a hundredfold in AFM. Lines
+    share little of it, so at any frequency along the line it shows where the frequency across is
+    too high for signal. Both axes are looked at, as frames may be scanned along either.
+
+    Parameters
+    ----------
+    power : (h, w // 2 + 1) array
+        Power averaged over the frames.
+    level : float
+        White noise, from `noise_floor`.
+    shape : (h, w)
+    samples : int
+        Number of frames averaged.
+
+    Returns
+    -------
+    (h, w // 2 + 1) float64 array, `level` where nothing stands significantly above it.
+    """
+    noise = np.full(power.shape, level)
+    bias = float(gammaincinv(samples, 0.5)) / samples
+    for axis, frequencies in enumerate(fourier_frequencies(shape)):
+        outer = np.compress(np.abs(frequencies.ravel()) > 0.36, power, axis=axis)
+        if outer.shape[axis] < FEWEST_LINES:
+            continue
+        profile = np.median(outer, axis=axis, keepdims=True) / bias
+        certain = 1.0 + LINE_SIGNIFICANCE / np.sqrt(samples * outer.shape[axis])
+        noise = np.maximum(noise, np.where(profile > certain * level, profile, level))
+    return noise
+
+
 def _box(array: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
     # Rows wrap around in a half-plane spectrum; columns end at zero and at Nyquist, where the
     # mirrored neighbour has the same power.
@@ -95,7 +136,7 @@ def _box(array: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
 
 def signal_spectrum(
     power: npt.NDArray[np.floating],
-    noise: float,
+    noise: float | npt.NDArray[np.float64],
     *,
     frame_shape: tuple[int, int],
     samples: float,
@@ -114,8 +155,8 @@ def signal_spectrum(
     power : (h, m) array
         Power on the half plane, perhaps cut to a band, averaged over ``samples`` independent
         periodograms.
-    noise : float
-        White-noise level in `power`.
+    noise : float or (h, m) array
+        Noise level in `power`.
     frame_shape : (h, w)
         Shape of the frames, which tells the frequency of each Fourier pixel.
     samples : float
@@ -127,6 +168,7 @@ def signal_spectrum(
     -------
     (h, m) float64 array, zero where nothing is above the noise and at zero frequency.
     """
+    noise = np.broadcast_to(noise, power.shape)
     excess = np.asarray(power, np.float64) - noise
     excess[0, 0] = 0.0
     result = np.zeros_like(excess)
@@ -148,7 +190,8 @@ def signal_spectrum(
     members = np.bincount(ring.ravel(), (~taken).ravel().astype(np.float64))
     sums = np.bincount(ring.ravel(), np.where(taken, 0.0, excess).ravel(), minlength=len(members))
     mean = sums / np.maximum(members, 1.0)
-    deviation = noise * np.sqrt(2.0 / np.maximum(samples * members, 1.0))
+    variance = np.bincount(ring.ravel(), np.where(taken, 0.0, noise**2).ravel())
+    deviation = np.sqrt(2.0 * variance / np.maximum(samples * members**2, 1.0))
     mean[mean < 2.0 * deviation] = 0.0
     result[~taken] = mean[ring[~taken]]
     result[0, 0] = 0.0
@@ -157,7 +200,7 @@ def signal_spectrum(
 
 def joint_weight(
     signal: npt.NDArray[np.float64],
-    noise: float,
+    noise: float | npt.NDArray[np.float64],
     *,
     model_error: float,
     frames: float = 1.0,
@@ -185,7 +228,7 @@ def joint_weight(
     """
     weight = signal / (frames * signal + noise) / (noise + model_error * signal)
     # Scaled so that signal times weight is of order one whatever the data's units.
-    return np.asarray(weight * noise, np.float32)
+    return np.asarray(weight * np.min(noise), np.float32)
 
 
 def taper_weight(
