@@ -16,7 +16,10 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class FrameSource(Protocol):
-    """Frames that are read one at a time."""
+    """Frames that are read one at a time.
+
+    One that has an attribute `lazy`, and it is true, is read again for every pass.
+    """
 
     def __len__(self) -> int: ...
 

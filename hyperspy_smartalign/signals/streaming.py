@@ -46,6 +46,11 @@ class FrameStream:
         return self._frames.dtype
 
     @property
+    def lazy(self) -> bool:
+        """Whether frames are computed when asked for, so that not all should be held at once."""
+        return self._frames.lazy
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """(n, height, width)."""
         return (len(self), *self._frames.layout.frame_shape)
