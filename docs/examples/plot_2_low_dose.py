@@ -2,7 +2,7 @@
 Low dose: shift matrices and hop margins
 ========================================
 
-Forty frames at half a count a pixel, at the brightest column. Many pairs of frames match best one
+Forty frames at 0.15 counts a pixel, at the brightest column. Many pairs of frames match best one
 unit cell away from the truth. Do the frames end up in their places all the same?
 """
 
@@ -16,9 +16,9 @@ import hyperspy_smartalign
 # The series
 # ----------
 #
-# A perovskite lattice with few flaws that drifts by 57 pixels, three and a half unit cells.
+# A perovskite lattice with flaws that drifts by 57 pixels, three and a half unit cells.
 
-recipe = hyperspy_smartalign.data.lattice_recipe(dose=0.5, frames=40)
+recipe = hyperspy_smartalign.data.lattice_recipe(dose=0.15, frames=40)
 series = hs.signals.Signal2D(recipe.stack)
 known = recipe.truth.shifts - recipe.truth.shifts.mean(axis=0)
 
