@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from hyperspy_smartalign.signals.matching import (
 from hyperspy_smartalign.signals.progressing import progress_bar
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.validating import Layout, frames_of
-from hyperspy_smartalign.transforms import Alignment
+from hyperspy_smartalign.transforms import Alignment, same_values
 
 # From apply_alignment here, up to the caller of the verb in _verbs.py.
 _USER = 3
@@ -78,7 +79,7 @@ def apply_alignment(
         frame_scale=frames.layout.scale,
         frame_offset=frames.layout.offset,
         frame_units=frames.layout.units,
-        steps=(*given.steps, *(entry for entry in own_steps if entry not in given.steps), step),
+        steps=(*given.steps, *_new_steps(own_steps, given.steps), step),
     )
     with progress_bar(show_progressbar) as progress:
         data = render(
@@ -96,6 +97,13 @@ def apply_alignment(
         alignment=stage if carried is None else _composed(carried, stage),
         title="aligned" if rendering.output == "series" else rendering.output,
     )
+
+
+def _new_steps(
+    own: Sequence[Mapping[str, Any]], given: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Steps of the series that the alignment does not hold already."""
+    return [entry for entry in own if not any(same_values(entry, other) for other in given)]
 
 
 def _composed(carried: Alignment, stage: Alignment) -> Alignment:

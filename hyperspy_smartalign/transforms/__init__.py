@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._base import Transform
+from ._records import same_values
 from .affine import Affine
 from .alignment import Alignment, AlignmentMismatchError, NoAlignmentError
 from .canvas import Canvas
@@ -22,4 +23,5 @@ __all__ = [
     "ScanLine",
     "Transform",
     "Translation",
+    "same_values",
 ]

@@ -59,7 +59,7 @@ def test_colour_along_lines_is_found(transposed):
     coloured = (along > 0.02) & (along < 0.1)
     # A median over some 290 Fourier pixels: 8 %, and leakage of the abrupt edges.
     ratio = profile[coloured] / (true[coloured] * shape[0] * shape[1])
-    assert np.abs(ratio.mean() - 1) < 0.1
+    assert np.abs(ratio.mean() - 1) < 0.15
     assert np.abs(ratio - 1).max() < 0.4
 
 

@@ -9,6 +9,7 @@ import warnings
 import hyperspy.api as hs
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 import hyperspy_smartalign
 from hyperspy_smartalign import Alignment
@@ -349,3 +350,19 @@ def test_a_lazy_result_saves(make_series, known_shifts, tmp_path, suffix):
     loaded = hs.load(tmp_path / f"lazy{suffix}")
     np.testing.assert_array_equal(loaded.data[1], scene[COMMON.slices])
     assert loaded.smartalign.alignment == result.smartalign.alignment
+
+
+def test_both_series_with_ramps_removed():
+    """Regression: the steps of a removed ramp hold arrays, which do not compare to one truth."""
+    rng = np.random.default_rng(3)
+    image = gaussian_filter(rng.normal(size=(80, 88)), 2.0) * 100
+    stack = np.stack([image[8 + k : 64 + k, 8:72] for k in range(4)]).astype(np.float32)
+    first = hs.signals.Signal2D(stack).smartalign.remove_ramp()
+    second = hs.signals.Signal2D(stack + 5).smartalign.remove_ramp()
+    table = np.array([[-k, 0] for k in range(4)])
+    aligned = first.apply_alignment(table)
+    other = second.apply_alignment(aligned)
+    names = [step["name"] for step in other.smartalign.alignment.steps]
+    assert names.count("remove_ramp") == 2
+    again = hs.signals.Signal2D(stack).smartalign.remove_ramp().apply_alignment(aligned)
+    assert [s["name"] for s in again.smartalign.alignment.steps].count("remove_ramp") == 1
