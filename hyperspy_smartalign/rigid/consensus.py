@@ -247,7 +247,8 @@ def _chain(
     if measured.scores.shape[1] > 1:
         lead -= np.where(np.isfinite(measured.scores[:, 1]), measured.scores[:, 1], 0.0)
     known = np.isfinite(measured.shifts[:, 0, 0]) & np.isfinite(lead)
-    i, j = measured.pairs[known].T
+    # The graph routines of older scipy take 32-bit indices only.
+    i, j = measured.pairs[known].T.astype(np.int32)
     # The tree is of least cost, and a cost of zero would be no edge.
     cost = 1.0 + lead[known].max(initial=0.0) - lead[known]
     tree = minimum_spanning_tree(coo_array((cost, (i, j)), shape=(n, n)))

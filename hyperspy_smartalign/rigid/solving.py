@@ -65,7 +65,8 @@ def solve_pairs(
     Iteratively reweighted (Huber, Robust Statistics, 1981, chapter 7) for a fixed number of rounds
     at the most, so it always ends.
     """
-    i, j = pairs[accepted].T
+    # The graph routines of older scipy take 32-bit indices only.
+    i, j = pairs[accepted].T.astype(np.int32)
     graph = coo_array((np.ones(len(i)), (i, j)), shape=(count, count))
     _, label = connected_components(graph, directed=False)
     linked = label == np.argmax(np.bincount(label))
