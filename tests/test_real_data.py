@@ -67,10 +67,10 @@ class TestTiltSeries:
         np.testing.assert_allclose(to_apply(aligned), expected, atol=0.5)
 
     def test_frames_look_alike_afterwards(self, aligned: Any) -> None:
-        # 0.79 and 0.86 as recorded; tilting by 5 degrees changes the picture a little.
+        # 0.64 and 0.79 as recorded.
         frames = aligned.data
-        assert correlation(frames[0], frames[1]) > 0.97
-        assert correlation(frames[0], frames[2]) > 0.97
+        assert correlation(frames[0], frames[1]) > 0.99
+        assert correlation(frames[0], frames[2]) > 0.99
 
     def test_x_ray_maps_follow(self, aligned: Any, files: list[Path]) -> None:
         with warnings.catch_warnings():
@@ -81,7 +81,7 @@ class TestTiltSeries:
         before, after = maps.data.astype(float), moved.data
         for frame in (1, 2):
             gained = correlation(after[0], after[frame]) - correlation(before[0], before[frame])
-            assert gained > 0.03
+            assert gained > 0.1
 
 
 class TestSilicon7x7:
