@@ -33,6 +33,14 @@ def test_blurred_frames_are_found(source, crystal_series):
     assert all("blurred" in reason for reason in found.values())
 
 
+def test_a_frame_that_jumped_is_found(source, particle_series):
+    stack = particle_series.stack.copy()
+    stack[4] = np.roll(stack[4], (48, 56), (0, 1))
+    found = judged(source, stack, particle_series.truth.shifts)
+    assert list(found) == [4]
+    assert "jumped" in found[4]
+
+
 def test_another_place_shows_nothing_of_the_others(source, particle_series):
     stack = particle_series.stack.copy()
     stack[5] = np.random.default_rng(0).poisson(stack[5].mean(), stack[5].shape)
