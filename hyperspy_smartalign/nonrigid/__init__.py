@@ -1,0 +1,5 @@
+"""Non-rigid registration: what the scan did inside each frame."""
+
+from hyperspy_smartalign.nonrigid.result import Cycle, NonrigidResult, ScanPrior
+
+__all__ = ["Cycle", "NonrigidResult", "ScanPrior"]

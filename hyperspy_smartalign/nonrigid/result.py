@@ -1,0 +1,103 @@
+"""What a non-rigid registration found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_smartalign.quality.noise import NoiseModel
+from hyperspy_smartalign.transforms import Transform
+
+__all__ = ["Cycle", "NonrigidResult", "ScanPrior"]
+
+DoubleArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScanPrior:
+    """How scan lines are displaced, as estimated from the series itself.
+
+    Attributes
+    ----------
+    rms : (2,) float64
+        Standard deviation (y, x) of a line's offset about the drift of its frame, px.
+    length : (2,) float64
+        Number of lines over which offsets (y, x) are correlated.
+    smoothness : float
+        Of the Matern process: 0.5 rough (electronic noise), 1.5, or 2.5 smooth (vibrations).
+    """
+
+    rms: DoubleArray
+    length: DoubleArray
+    smoothness: float
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One cycle: every frame fitted to one reference.
+
+    Attributes
+    ----------
+    model : {"affine", "scan_locked", "row_fitting", "free"}
+    mean_shifts : tuple of float
+        Mean over pixels and frames of the change of the displacement, px, one an iteration.
+    gain : float
+        By how much the fit of held-out data rose, as log-likelihood a frame; NaN where not scored.
+    similarity : (n,) float64
+        Correlation of each frame with the reference at the start of the cycle, noise included.
+    kept : bool
+        False for a cycle that made held-out data fit worse, and whose result was dropped.
+    """
+
+    model: str
+    mean_shifts: tuple[float, ...]
+    gain: float
+    similarity: DoubleArray
+    kept: bool
+
+
+@dataclass(frozen=True)
+class NonrigidResult:
+    """Transforms of a series with all that is known about them.
+
+    Attributes
+    ----------
+    transforms : tuple of Transform
+        One a frame, from the common frame to the frames that were given: the start, improved.
+    precision : (n, 2) float64
+        Root mean square over the lines of a frame of the standard errors (y, x), px; NaN where
+        unknown.
+    line_errors : (n, lines, 2) float64 or None
+        Standard error (y, x) of the offset of every scan line, px, in the order of the frame's
+        rows (columns, where lines are columns); NaN where a frame has fewer lines. None for free
+        transforms.
+    excluded : (n,) bool
+        Frames that took no part.
+    similarity_before, similarity : (n,) float64
+        Correlation of each frame with the mean of the others, before and after.
+    cycles : tuple of Cycle
+    prior : ScanPrior or None
+    undetermined : str
+        What the series cannot tell, in plain words; empty if nothing.
+    noise : NoiseModel
+        Variance of a pixel against its intensity.
+    messages : tuple of str
+        What the user should know, in plain words.
+    cancelled : bool
+        Whether the work was stopped by the user and this is the best result until then.
+    """
+
+    transforms: tuple[Transform, ...]
+    precision: DoubleArray
+    line_errors: DoubleArray | None
+    excluded: npt.NDArray[np.bool_]
+    similarity_before: DoubleArray
+    similarity: DoubleArray
+    cycles: tuple[Cycle, ...]
+    prior: ScanPrior | None
+    undetermined: str
+    noise: NoiseModel
+    messages: tuple[str, ...] = ()
+    cancelled: bool = False
