@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_smartalign.resampling.options import CanvasLike, Fill, Interpolation, canvas_shape
+from hyperspy_smartalign.resampling.options import (
+    CanvasLike,
+    Fill,
+    FloatArray,
+    Interpolation,
+    canvas_shape,
+)
 from hyperspy_smartalign.resampling.warp import Resampled, shift_frame, warp_frame, warp_rows
 from hyperspy_smartalign.transforms import ScanLine, Transform, Translation
 
@@ -24,6 +30,7 @@ def resample_frame(
     *,
     interpolation: Interpolation = "spline",
     fill: Fill = math.nan,
+    coefficients: FloatArray | None = None,
 ) -> Resampled:
     """Sample a frame on the canvas by the fastest way that its motion allows.
 
@@ -36,7 +43,7 @@ def resample_frame(
         transform. All in pixels, (y, x), the displacement of the frame's content.
     canvas : Canvas
         Where to sample.
-    interpolation, fill
+    interpolation, fill, coefficients
         As in `shift_frame`.
 
     Returns
@@ -50,22 +57,27 @@ def resample_frame(
     TypeError
         If the pixels are complex.
     """
+    options: dict[str, Any] = {
+        "interpolation": interpolation,
+        "fill": fill,
+        "coefficients": coefficients,
+    }
     if isinstance(motion, Translation):
         motion = motion.shift
     elif isinstance(motion, ScanLine) and not motion.has_rotation:
         axis = motion.axis
         first = (canvas.top, canvas.left)[axis]
         lines = motion.offsets_at(first + np.arange(canvas_shape(canvas)[axis]))
-        return warp_rows(pixels, lines, canvas, axis=axis, interpolation=interpolation, fill=fill)
+        return warp_rows(pixels, lines, canvas, axis=axis, **options)
     elif isinstance(motion, Transform):
         motion = motion.displacement(canvas_shape(canvas), origin=(canvas.top, canvas.left))
     values = np.asarray(motion)
     if values.ndim == 1:
-        return shift_frame(pixels, values, canvas, interpolation=interpolation, fill=fill)
+        return shift_frame(pixels, values, canvas, **options)
     if values.ndim == 2:
-        return warp_rows(pixels, values, canvas, interpolation=interpolation, fill=fill)
+        return warp_rows(pixels, values, canvas, **options)
     if values.ndim == 3:
-        return warp_frame(pixels, values, canvas, interpolation=interpolation, fill=fill)
+        return warp_frame(pixels, values, canvas, **options)
     raise ValueError(
         "The motion of a frame must be a shift (2,), offsets of the canvas rows (H, 2), a "
         f"displacement field (2, H, W) or a transform, not an array of shape {values.shape}."

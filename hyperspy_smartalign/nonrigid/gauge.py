@@ -1,0 +1,180 @@
+"""What is common to all frames: what the scan directions leave undetermined, and what they tell.
+
+Frames are compared with their own mean. With one scan direction, displacements of lines that are
+the same in all frames only distort the mean: they cannot be seen, and are kept out. Frames of
+another direction see them: across their lines they are differences from pixel to pixel. Then they
+are solved too, but a group of frames shares its error with the part of the mean that it makes up,
+so that its common part moves too little in each pass, by a known factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from .lines import LinePath
+
+__all__ = ["anchor", "common_part", "undetermined"]
+
+DoubleArray = npt.NDArray[np.float64]
+
+#: Share of the lacking motion of a common part that is added in a pass; 1 would overshoot as the
+#: parts of the mean are filtered.
+RELAXATION = 0.9
+#: Share of the frames of a group that must have seen a line for its common part to be known.
+LEAST_SEEN = 0.5
+
+
+def _arrivals(path: LinePath) -> DoubleArray:
+    """Place of each line in the common frame, in order."""
+    return np.sort(np.arange(path.lines) - path.offsets[:, 0])
+
+
+def common_part(
+    paths: Sequence[LinePath], values: Sequence[DoubleArray]
+) -> tuple[DoubleArray, DoubleArray]:
+    """Mean over frames of a value a line, at whole lines of the common frame.
+
+    Parameters
+    ----------
+    paths : sequence of LinePath
+        Where the lines are, all of one slow axis.
+    values : sequence of (lines, 2) array
+
+    Returns
+    -------
+    rows : (r,) array
+        Lines of the common frame that half of the frames or more have seen.
+    mean : (r, 2) array
+    """
+    arrivals = [_arrivals(path) for path in paths]
+    first = int(np.floor(min(place[0] for place in arrivals)))
+    last = int(np.ceil(max(place[-1] for place in arrivals)))
+    rows = np.arange(first, last + 1, dtype=np.float64)
+    total, seen = np.zeros((len(rows), 2)), np.zeros(len(rows))
+    for place, value in zip(arrivals, values, strict=True):
+        inside = (rows >= place[0]) & (rows <= place[-1])
+        for column in range(2):
+            total[inside, column] += np.interp(rows[inside], place, value[:, column])
+        seen += inside
+    known = seen >= max(1.0, LEAST_SEEN * len(paths))
+    return rows[known], total[known] / seen[known, None]
+
+
+def _with_common(path: LinePath, rows: DoubleArray, part: DoubleArray) -> LinePath:
+    """A path with a function of the common frame's lines added."""
+    place = np.arange(path.lines) - path.offsets[:, 0]
+    added = np.stack([np.interp(place, rows, part[:, column]) for column in range(2)], axis=1)
+    return replace(path, offsets=path.offsets + added)
+
+
+def _linear(values: DoubleArray, rows: DoubleArray) -> DoubleArray:
+    """Slope (2,) of a straight line through values at rows."""
+    centred = rows - rows.mean()
+    return np.asarray(centred @ values / max(float(centred @ centred), 1e-30))
+
+
+def anchor(
+    before: Sequence[LinePath],
+    after: Sequence[LinePath],
+    used: npt.NDArray[np.bool_],
+    *,
+    rates: DoubleArray | None,
+) -> tuple[LinePath, ...]:
+    """Paths after a pass, with their common part where it belongs.
+
+    Parameters
+    ----------
+    before, after : sequence of LinePath
+        Before and after the pass.
+    used : (n,) bool
+        Frames that make the mean.
+    rates : (n, 2) array or None
+        Expected drift (y, x) of each frame in px a line, where the scan times tell it.
+
+    Returns
+    -------
+    tuple of LinePath
+        With the mean displacement of all frames as it was; with no common slope along the lines;
+        for one scan direction, with no common part of the lines but the mean drift that `rates`
+        tell; for several, with their common parts moved as far as the pass meant to.
+    """
+    paths = _without_common_slope(list(after), used)
+    members = np.flatnonzero(used)
+    axes = sorted({paths[i].axis for i in members})
+    if len(axes) == 1:
+        paths = _without_common_part(paths, members, rates)
+    else:
+        for axis in axes:
+            group = [i for i in members if paths[i].axis == axis]
+            share = max(len(group) - 1, 0) / max(len(members) - 1, 1)
+            moved = [paths[i].offsets - before[i].offsets for i in group]
+            rows, part = common_part([paths[i] for i in group], moved)
+            part = part - part.mean(0)
+            part *= RELAXATION * share / (1.0 - share)
+            for i in group:
+                paths[i] = _with_common(paths[i], rows, part)
+    change = np.mean(
+        [paths[i].image_order(paths[i].mean - before[i].mean) for i in members], axis=0
+    )
+    return tuple(
+        replace(path, offsets=path.offsets - path.image_order(change)) for path in paths
+    )
+
+
+def _without_common_slope(paths: list[LinePath], used: npt.NDArray[np.bool_]) -> list[LinePath]:
+    """Take the mean slope along the lines off, as a distortion of the whole common frame."""
+    for axis in (0, 1):
+        group = [path for path, use in zip(paths, used, strict=True) if use and path.axis == axis]
+        if not group:
+            continue
+        slope = np.mean([path.slopes.mean(0) for path in group], axis=0)
+        if not slope.any():
+            continue
+        for i, path in enumerate(paths):
+            if path.axis == axis:
+                paths[i] = replace(path, slopes=path.slopes - slope)
+            else:
+                # Along the other frames' slow axis the same distortion is a drift.
+                ramp = path.place()[:, None] * (path.lines - 1) / 2 * slope[None, ::-1]
+                paths[i] = replace(path, offsets=path.offsets - ramp)
+    return paths
+
+
+def _without_common_part(
+    paths: list[LinePath], members: npt.NDArray[np.intp], rates: DoubleArray | None
+) -> list[LinePath]:
+    group = [paths[i] for i in members]
+    rows, part = common_part(group, [path.offsets - path.mean for path in group])
+    target = np.zeros(2)
+    if rates is not None:
+        target = group[0].image_order(rates[members].mean(0))
+    part = part - part.mean(0)
+    wanted = (rows - rows.mean())[:, None] * target
+    return [_with_common(path, rows, wanted - part) for path in paths]
+
+
+def undetermined(paths: Sequence[LinePath], rates: DoubleArray | None) -> str:
+    """What the scan directions leave open, in plain words."""
+    if len({path.axis for path in paths}) > 1:
+        return (
+            "Only a shift common to all frames is undetermined: frames of several scan "
+            "directions determine the rest."
+        )
+    wobble = (
+        "With one scan direction, displacements of scan lines that are common to all frames "
+        "cannot be seen; they are taken as zero"
+    )
+    if rates is None:
+        return (
+            f"{wobble}, and so is the mean drift within a frame (a shear and a stretch along the "
+            "slow scan). Record pairs at 0 and 90 degrees, tell the scan times, or compare with "
+            "a known lattice."
+        )
+    return (
+        f"{wobble}. The mean drift within a frame follows from the drift between frames and the "
+        "scan times."
+    )

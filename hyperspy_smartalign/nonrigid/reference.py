@@ -1,0 +1,292 @@
+"""What every frame is compared with: the mean of the others, denoised by its own spectrum.
+
+As in rigid refinement, but frames arrive through any transform, and the mean may be that of all
+frames, of the neighbours in time, or one frame alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft, ndimage
+
+from hyperspy_smartalign.resampling import Accumulated, Accumulator, resample_frame
+from hyperspy_smartalign.resampling.workers import map_chunks
+from hyperspy_smartalign.rigid.reference import EDGE, LEAST_COVERAGE, SIGNIFICANCE
+from hyperspy_smartalign.rigid.store import FrameStore
+from hyperspy_smartalign.rigid.weighting import signal_spectrum
+from hyperspy_smartalign.rigid.windows import window_2d
+from hyperspy_smartalign.transforms import Canvas, Transform
+
+__all__ = ["Model", "Reference", "build_reference"]
+
+FloatArray = npt.NDArray[np.float32]
+DoubleArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+#: Pixels of the common frame around each frame: keeps what wraps around in the filter of the mean
+#: away from the frame.
+MARGIN = 16
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a frame is expected to look like, on a window of the common frame.
+
+    Attributes
+    ----------
+    coefficients : (wy, wx) float32
+        Cubic B-spline coefficients of the denoised mean of the others less `Reference.level`.
+    count : (wy, wx) float32
+        Weight of the frames behind each pixel; 0 where the mean is not to be trusted.
+    origin : (y, x)
+        Where the window's first pixel lies in the common frame.
+    """
+
+    coefficients: FloatArray
+    count: FloatArray
+    origin: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Sum of aligned frames, and how each frame is compared with it.
+
+    Attributes
+    ----------
+    store : FrameStore
+    transforms : tuple of Transform
+        By which the frames entered.
+    canvas : Canvas
+        Where the sum lies.
+    total, coverage : (H, W) float64
+        Weighted sum of the frames, and of their weights.
+    weights : (n,) float64
+        Weight of each frame in the sum; 0 for frames that take no part.
+    level : float
+        Mean intensity.
+    reach : int or None
+        Frames on either side that a frame is compared with; None compares with all.
+    fixed : int or None
+        The one frame that all are compared with.
+    window_shape : (wy, wx)
+    margin : int
+    signal : (wy, wx // 2 + 1) float64
+        Power of the specimen in a mean on the window, tapered.
+    noise : float
+        Noise power there, of a mean of weight 1.
+    smoothing : float or None
+        Standard deviation of a Gaussian in px, instead of the filter by the spectrum.
+    """
+
+    store: FrameStore
+    transforms: tuple[Transform, ...]
+    canvas: Canvas
+    total: DoubleArray
+    coverage: DoubleArray
+    weights: DoubleArray
+    level: float
+    reach: int | None
+    fixed: int | None
+    window_shape: tuple[int, int]
+    margin: int
+    signal: DoubleArray
+    noise: float
+    smoothing: float | None
+
+    def gain(self, weight: float) -> FloatArray:
+        """Filter of a mean of this weight: signal over signal plus noise."""
+        if self.smoothing is not None:
+            rows = fft.fftfreq(self.window_shape[0])[:, None]
+            columns = fft.rfftfreq(self.window_shape[1])[None, :]
+            power = -2 * (np.pi * self.smoothing) ** 2 * (rows**2 + columns**2)
+            return np.asarray(np.exp(power), np.float32)
+        return np.asarray(self.signal / (self.signal + self.noise / max(weight, 1e-6)), np.float32)
+
+    def weight_of_others(self, index: int) -> float:
+        """Summed weight of the frames that a frame is compared with."""
+        if self.fixed is not None:
+            return float(self.weights[self.fixed])
+        members = self._members(index)
+        return float(self.weights[members].sum())
+
+    def _members(self, index: int) -> list[int]:
+        first, last = 0, len(self.weights)
+        if self.reach is not None:
+            first, last = max(0, index - self.reach), min(last, index + self.reach + 1)
+        return [i for i in range(first, last) if i != index and self.weights[i] > 0]
+
+    def model(self, index: int, shift: DoubleArray) -> Model | None:
+        """What frame `index`, displaced by about `shift` (y, x), should look like.
+
+        None where there is nothing to compare it with.
+        """
+        height, width = self.window_shape
+        top, left = (-np.round(shift) - self.margin).astype(int)
+        window = Canvas(int(top), int(left), height, width)
+        total, coverage = self._others(index, window)
+        weight = self.weight_of_others(index)
+        if weight <= 0 or not (coverage > 0).any():
+            return None
+        least = max(LEAST_COVERAGE * weight, 1e-6)
+        safe = np.maximum(coverage, 1e-9)
+        mean = np.where(coverage > 1e-6, total / safe - self.level, 0.0).astype(np.float32)
+        spectrum = fft.rfft2(mean, workers=1)
+        spectrum *= self.gain(weight)
+        spectrum *= _to_coefficients(self.window_shape)
+        coefficients = np.asarray(fft.irfft2(spectrum, s=self.window_shape, workers=1), np.float32)
+        often = coverage >= least
+        size = 2 * EDGE + 1
+        trusted = ndimage.minimum_filter1d(
+            ndimage.minimum_filter1d(often, size, axis=0, mode="constant"),
+            size, axis=1, mode="constant",
+        )  # fmt: skip
+        count = np.where(trusted, coverage, 0.0).astype(np.float32)
+        return Model(coefficients, count, (float(top), float(left)))
+
+    def _others(self, index: int, window: Canvas) -> tuple[DoubleArray, DoubleArray]:
+        """Weighted sum and summed weights of the frames that a frame is compared with."""
+        if self.fixed is not None or self.reach is not None:
+            members = [self.fixed] if self.fixed is not None else self._members(index)
+            accumulator = Accumulator(window.shape)
+            for member in members:
+                drawn = draw(self.store, member, self.transforms[member], window)
+                accumulator.add(drawn, weight=float(self.weights[member]))
+            summed = accumulator.result()
+            return summed.total, summed.coverage
+        rows = slice(window.top - self.canvas.top, window.top - self.canvas.top + window.height)
+        columns = slice(
+            window.left - self.canvas.left, window.left - self.canvas.left + window.width
+        )
+        total, coverage = self.total[rows, columns], self.coverage[rows, columns]
+        weight = self.weights[index]
+        if weight <= 0:
+            return total, coverage
+        # Its own pixels are taken out: a frame compared with a mean that holds it stays put.
+        own = draw(self.store, index, self.transforms[index], window)
+        return (
+            total - weight * np.where(own.covered, own.pixels, 0.0),
+            np.maximum(coverage - weight * own.covered, 0.0),
+        )
+
+
+def _to_coefficients(shape: tuple[int, int]) -> FloatArray:
+    """Transfer function from samples to cubic B-spline coefficients on a periodic window."""
+    rows = 3.0 / (2.0 + np.cos(2 * np.pi * fft.fftfreq(shape[0])))
+    columns = 3.0 / (2.0 + np.cos(2 * np.pi * fft.rfftfreq(shape[1])))
+    return np.asarray(rows[:, None] * columns[None, :], np.float32)
+
+
+def draw(store: FrameStore, index: int, transform: Transform, window: Canvas):  # type: ignore[no-untyped-def]
+    """One frame on a window of the common frame, 0 where it saw nothing."""
+    return resample_frame(
+        store.frame(index), transform, window, fill=0.0, coefficients=store.coefficients(index)
+    )
+
+
+def _sum_frames(
+    store: FrameStore,
+    transforms: Sequence[Transform],
+    weights: DoubleArray,
+    canvas: Canvas,
+    num_workers: int | None,
+) -> Accumulated:
+    members = np.flatnonzero(weights > 0)
+
+    def part(chunk: range) -> Accumulated:
+        accumulator = Accumulator(canvas.shape)
+        for position in chunk:
+            index = int(members[position])
+            drawn = draw(store, index, transforms[index], canvas)
+            accumulator.add(drawn, weight=float(weights[index]))
+        return accumulator.result()
+
+    parts = map_chunks(part, len(members), num_workers=num_workers)
+    summed = parts[0]
+    for other in parts[1:]:
+        summed = summed.merge(other)
+    return summed
+
+
+def build_reference(
+    store: FrameStore,
+    transforms: Sequence[Transform],
+    weights: DoubleArray,
+    *,
+    shifts: DoubleArray,
+    reach_of_motion: float,
+    variance: float,
+    reach: int | None = None,
+    fixed: int | None = None,
+    smoothing: float | None = None,
+    num_workers: int | None = None,
+) -> Reference:
+    """Sum the frames as their transforms place them, and find how to denoise their mean.
+
+    Parameters
+    ----------
+    store : FrameStore
+    transforms : sequence of Transform
+        From the common frame to each frame.
+    weights : (n,) array
+        Of each frame in the sum, 0 for those that take no part.
+    shifts : (n, 2) array
+        About the mean displacement (y, x) of each frame, px.
+    reach_of_motion : float
+        Largest displacement of a pixel from that mean, px.
+    variance : float
+        Noise variance of a pixel of one frame.
+    reach, fixed, smoothing
+        See `Reference`.
+    num_workers : int, optional
+
+    Returns
+    -------
+    Reference
+    """
+    h, w = store.shape
+    margin = MARGIN + int(np.ceil(reach_of_motion))
+    window_shape = (
+        fft.next_fast_len(h + 2 * margin, real=True),
+        fft.next_fast_len(w + 2 * margin, real=True),
+    )
+    places = -np.round(shifts).astype(int) - margin
+    low, high = places.min(0), places.max(0) + window_shape
+    canvas = Canvas(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+    summed = _sum_frames(store, transforms, weights, canvas, num_workers)
+    total, coverage = summed.total, summed.coverage
+    level = float(total.sum() / max(coverage.sum(), 1e-30))
+
+    used = weights > 0
+    middle = np.argmin(np.abs(shifts - np.median(shifts[used], axis=0)).sum(1) + 1e9 * ~used)
+    top, left = places[middle] - low
+    place = (slice(top, top + window_shape[0]), slice(left, left + window_shape[1]))
+    seen = coverage[place]
+    safe = np.maximum(seen, 1e-6)
+    taper = np.where(seen > 1e-6, window_2d(window_shape, "hann"), 0.0)
+    mean = np.where(seen > 1e-6, total[place] / safe - level, 0.0) * taper
+    power = np.abs(fft.rfft2(mean, workers=num_workers)) ** 2
+    effective = float(used.sum()) / float(weights.sum())
+    noise = variance * float((taper**2 / (safe * effective)).sum())
+    signal = signal_spectrum(
+        power, noise, frame_shape=window_shape, samples=1.0, significance=SIGNIFICANCE
+    )
+    return Reference(
+        store=store,
+        transforms=tuple(transforms),
+        canvas=canvas,
+        total=total,
+        coverage=coverage,
+        weights=weights,
+        level=level,
+        reach=reach,
+        fixed=fixed,
+        window_shape=window_shape,
+        margin=margin,
+        signal=signal,
+        noise=variance * float((taper**2).sum()) / effective,
+        smoothing=smoothing,
+    )
