@@ -53,24 +53,17 @@ def plot_average(signal: BaseSignal, *, source: BaseSignal | None = None, **keyw
         The signal is an average and no source is given, or every frame is excluded.
     """
     alignment = recording.alignment_of(signal)
-    if alignment.excluded.all():
-        raise ValueError("The alignment excluded every frame, so there is nothing to average.")
-    if signal.axes_manager.signal_dimension == 2 and not signal.axes_manager.navigation_axes:
-        if source is None:
-            raise ValueError(
-                f"{signal!r} is one frame, so that nothing tells what it was before alignment. "
-                "Give the series as it was recorded: plot_average(source=series)."
-            )
-        after: npt.NDArray[np.floating] = np.asarray(signal.data) / _frames_in(signal, alignment)
-    else:
-        aligned = _images(signal)
-        _check_made_by(alignment, aligned)
-        after = _mean(aligned, alignment)
+    if source is None and is_one_frame(signal):
+        raise ValueError(
+            f"{signal!r} is one frame, so that nothing tells what it was before alignment. "
+            "Give the series as it was recorded: plot_average(source=series)."
+        )
+    after = average_of(signal, alignment)
     if source is None:
-        before = _moved_back(aligned, alignment)
+        before = _moved_back(images_of(signal), alignment)
     else:
         check_fits(alignment, layout_of(source))
-        before = _mean(_images(source), alignment)
+        before = _mean(images_of(source), alignment)
     return plotting.plot_average(
         before,
         after,
@@ -81,7 +74,34 @@ def plot_average(signal: BaseSignal, *, source: BaseSignal | None = None, **keyw
     )
 
 
-def _images(signal: BaseSignal) -> Frames:
+def is_one_frame(signal: BaseSignal) -> bool:
+    """Whether a signal is a single image, such as the average of a series."""
+    axes = signal.axes_manager
+    return axes.signal_dimension == 2 and not axes.navigation_axes
+
+
+def average_of(signal: BaseSignal, alignment: Alignment) -> npt.NDArray[np.floating]:
+    """Average of the frames of an aligned series that took part, or that of which a signal is one.
+
+    Raises
+    ------
+    AlignmentMismatchError
+        The signal is not what the alignment makes.
+    ValueError
+        Every frame is excluded.
+    """
+    if alignment.excluded.all():
+        raise ValueError("The alignment excluded every frame, so there is nothing to average.")
+    if is_one_frame(signal):
+        average: npt.NDArray[np.floating]
+        average = np.asarray(signal.data) / _frames_in(signal, alignment)
+        return average
+    aligned = images_of(signal)
+    _check_made_by(alignment, aligned)
+    return _mean(aligned, alignment)
+
+
+def images_of(signal: BaseSignal) -> Frames:
     """The frames of a series; of spectrum images, the sum over the channels."""
     layout = layout_of(signal)
     data = signal.data
