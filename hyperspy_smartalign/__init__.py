@@ -1,8 +1,8 @@
 """Alignment of microscope image series and spectrum images, for HyperSpy.
 
-``import hyperspy_smartalign`` adds the verbs `align_rigid` and `apply_alignment` and the
-accessor `smartalign` to HyperSpy's signals. The same verbs are functions here, for those who
-would rather not depend on that.
+``import hyperspy_smartalign`` adds the verbs `align_rigid`, `align_nonrigid` and `apply_alignment`
+and the accessor `smartalign` to HyperSpy's signals. The same verbs are functions here, for those
+who would rather not depend on that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hyperspy_smartalign._registration import register
-from hyperspy_smartalign._verbs import align_rigid, apply_alignment
+from hyperspy_smartalign._verbs import align_nonrigid, align_rigid, apply_alignment
 
 if TYPE_CHECKING:
     from hyperspy_smartalign import data
@@ -25,6 +25,7 @@ __all__ = [
     "Alignment",
     "ScanGeometry",
     "__version__",
+    "align_nonrigid",
     "align_rigid",
     "apply_alignment",
     "data",

@@ -11,7 +11,7 @@ import inspect
 import warnings
 from typing import Any
 
-from hyperspy_smartalign._verbs import align_rigid, apply_alignment
+from hyperspy_smartalign._verbs import align_nonrigid, align_rigid, apply_alignment
 from hyperspy_smartalign.signals.accessor import AccessorSlot
 
 # Class in hyperspy.signals -> attribute -> what is attached. Each name only where it makes sense.
@@ -21,6 +21,7 @@ ATTACHED: dict[str, dict[str, Any]] = {
         "smartalign": AccessorSlot(),
     },
     "Signal2D": {
+        "align_nonrigid": align_nonrigid,
         "align_rigid": align_rigid,
         "apply_alignment": apply_alignment,
         "smartalign": AccessorSlot(),

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperspy_smartalign.parameters import ApplyParameters, RigidParameters, documented
+from hyperspy_smartalign.parameters import (
+    ApplyParameters,
+    NonrigidParameters,
+    RigidParameters,
+    documented,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -76,6 +81,81 @@ def align_rigid(
     from hyperspy_smartalign.signals import rigid
 
     aligned: BaseSignal = rigid.align_rigid(
+        signal,
+        source=source,
+        show_progressbar=show_progressbar,
+        num_workers=num_workers,
+        lazy_output=lazy_output,
+        **keywords,
+    )
+    return aligned
+
+
+@documented(NonrigidParameters)
+def align_nonrigid(
+    signal: BaseSignal,
+    *,
+    source: BaseSignal | None = None,
+    show_progressbar: bool | None = None,
+    num_workers: int | None = None,
+    lazy_output: bool | None = None,
+    **keywords: Any,
+) -> BaseSignal:
+    """Find what the scan did inside each frame of an image series, and return it without that.
+
+    Cycles fit every frame to a reference made of the others: first by an affine transform, then
+    by the model of the distortions, such as an offset for each scan line. A series that was not
+    aligned before goes through `align_rigid` first. The signal itself stays as it is.
+
+    Parameters
+    ----------
+    {parameters}
+    source : Signal2D or None, default None
+        The raw series that an aligned series was made from. The distortions are then found on
+        the raw frames, starting from the alignment of the signal, and the pixels interpolated
+        once. None: the raw series where it is still in memory, else this series. With a series
+        that was filtered or flattened, but not aligned: the series that the pixels of the result
+        are taken from.
+    show_progressbar : bool or None, default None
+        Show progress. None does as HyperSpy's preferences say.
+    num_workers : int or None, default None
+        Number of threads. None uses all cores.
+    lazy_output : bool or None, default None
+        Whether the result is lazy. None does as the input is. The distortions are found at once
+        in any case, from a lazy series with few of its frames in memory.
+
+    Returns
+    -------
+    Signal2D
+        The aligned series, float32 (integers stay what they are with "nearest"), or its average
+        (float32) or sum (float64), in which excluded frames take no part. It carries its
+        alignment, ``result.smartalign.alignment``, with the displacement of every pixel in
+        pixels (y, x): ``aligned[p] = frame[p + d(p)]``; and how the work went,
+        ``result.smartalign.nonrigid``.
+
+    Raises
+    ------
+    TypeError
+        Unknown parameter.
+    ValueError
+        A parameter has a value that it cannot have, the signal is not a series of images, its
+        pixels cannot be used, the frames do not fit on each other, or no area is left.
+    NotImplementedError
+        The axes are not uniform.
+
+    Warns
+    -----
+    SeriesWarning
+        Something about the frames or the distortions deserves a look, or pixels are interpolated
+        a second time.
+
+    Notes
+    -----
+    One line a cycle is logged by ``logging.getLogger("hyperspy_smartalign")`` at level INFO.
+    """
+    from hyperspy_smartalign.signals import nonrigid
+
+    aligned: BaseSignal = nonrigid.align_nonrigid(
         signal,
         source=source,
         show_progressbar=show_progressbar,

@@ -17,7 +17,7 @@ from typing import Any
 
 NAMES = {
     "Signal1D": ("apply_alignment", "smartalign"),
-    "Signal2D": ("align_rigid", "apply_alignment", "smartalign"),
+    "Signal2D": ("align_rigid", "align_nonrigid", "apply_alignment", "smartalign"),
 }
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hyperspy_smartalign.parameters import (
     ApplyParameters,
+    NonrigidParameters,
     ParameterError,
     Parameters,
     PrepareParameters,
@@ -22,7 +23,7 @@ from hyperspy_smartalign.parameters import (
     documented,
 )
 
-TOOLS = [ApplyParameters, PrepareParameters, RampParameters, RigidParameters]
+TOOLS = [ApplyParameters, NonrigidParameters, PrepareParameters, RampParameters, RigidParameters]
 
 
 @pytest.mark.parametrize("tool", TOOLS)

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 import hyperspy_smartalign
-from hyperspy_smartalign.parameters import ApplyParameters, RigidParameters
+from hyperspy_smartalign.parameters import ApplyParameters, NonrigidParameters, RigidParameters
 from hyperspy_smartalign.signals.accessor import SmartAlign
 
 SCRIPT = Path(__file__).with_name("registration_rows.py")
@@ -117,6 +117,7 @@ def test_nothing_of_hyperspy_or_exspy_is_overwritten(folder: Path) -> None:
     assert found["added"] == [
         "Signal1D.apply_alignment",
         "Signal1D.smartalign",
+        "Signal2D.align_nonrigid",
         "Signal2D.align_rigid",
         "Signal2D.apply_alignment",
         "Signal2D.smartalign",
@@ -164,6 +165,10 @@ def test_methods_tell_their_parameters() -> None:
     assert method.__module__.partition(".")[0] == "hyperspy_smartalign"
     for name in RigidParameters.names():
         assert f"\n    {name} : " in method.__doc__
+    nonrigid = hs.signals.Signal2D.align_nonrigid
+    assert set(NonrigidParameters.names()) < set(inspect.signature(nonrigid).parameters)
+    for name in NonrigidParameters.names():
+        assert f"\n    {name} : " in nonrigid.__doc__
     apply = hs.signals.Signal1D.apply_alignment
     assert list(inspect.signature(apply).parameters)[:2] == ["signal", "alignment"]
     for name in ApplyParameters.names():
@@ -172,6 +177,7 @@ def test_methods_tell_their_parameters() -> None:
 
 def test_the_verbs_are_functions_too() -> None:
     assert hs.signals.Signal2D.align_rigid is hyperspy_smartalign.align_rigid
+    assert hs.signals.Signal2D.align_nonrigid is hyperspy_smartalign.align_nonrigid
     assert hs.signals.Signal2D.apply_alignment is hyperspy_smartalign.apply_alignment
     assert hs.signals.Signal2D.smartalign is SmartAlign
 

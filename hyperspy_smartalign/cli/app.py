@@ -10,6 +10,7 @@ from hyperspy_smartalign import __version__
 from hyperspy_smartalign.cli.apply import apply
 from hyperspy_smartalign.cli.demo import demo
 from hyperspy_smartalign.cli.info import info
+from hyperspy_smartalign.cli.nonrigid import nonrigid
 from hyperspy_smartalign.cli.rigid import rigid
 
 _EPILOG = """\
@@ -27,7 +28,7 @@ def smartalign() -> None:
     """
 
 
-for _command in (demo, info, rigid, apply):
+for _command in (demo, info, rigid, nonrigid, apply):
     smartalign.add_command(_command)
 
 

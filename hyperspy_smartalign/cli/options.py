@@ -44,11 +44,15 @@ def option(spec: ParameterSpec, *, prefix: str = "") -> SectionOption:
         "help": _help(spec),
         "section": spec.group[:1].upper() + spec.group[1:],
     }
-    if spec.kind == "flag":
+    if spec.kind == "switch":
+        keywords["default"] = True  # which means the word
+    if spec.kind in ("flag", "switch"):
         return SectionOption([f"--{name}/--no-{name}", destination], is_flag=True, **keywords)
     if spec.kind == "choice":
         keywords["type"] = click.Choice(spec.choices)
     else:
+        if spec.kind == "crop area" and isinstance(spec.default, bool):
+            keywords["default"] = spec.choices[0 if spec.default else 1]
         keywords["type"] = _reader(spec)
         keywords["metavar"] = "|".join((*spec.choices, _KINDS[spec.kind][1]))
     return SectionOption([f"--{name}", destination], **keywords)
@@ -125,6 +129,10 @@ def _pairs(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(pairs)
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
 def _region(text: str) -> tuple[int | float, ...]:
     left, right, top, bottom = (_index_or_value(part) for part in text.split(","))
     return left, right, top, bottom
@@ -159,9 +167,12 @@ _KINDS: dict[str, tuple[Callable[[str], Any], str]] = {
     "integer": (int, "INTEGER"),
     "real": (float, "NUMBER"),
     "real or pair": (_one_or_more, "NUMBER[,NUMBER]"),
+    "choices": (_words, "WORD,WORD..."),
+    "frame numbers": (_numbers, "NUMBER,NUMBER..."),
     "numbers": (_one_or_more, "NUMBER[,NUMBER...]"),
     "indices": (_indices, "INDEX[,INDEX...]"),
     "index pairs": (_pairs, "I:J[,I:J...]"),
     "region": (_region, "LEFT,RIGHT,TOP,BOTTOM"),
+    "crop area": (_region, "LEFT,RIGHT,TOP,BOTTOM"),
     "choice or array": (_mask, "FILE"),
 }

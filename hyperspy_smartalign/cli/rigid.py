@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hyperspy_smartalign.cli.aligning import align_files, result_options
 from hyperspy_smartalign.cli.command import Command, Reporter
-from hyperspy_smartalign.cli.options import SectionOption, chosen, options
+from hyperspy_smartalign.cli.options import chosen, options
 from hyperspy_smartalign.cli.preparing import check_options, prepared, preparing_options
-from hyperspy_smartalign.cli.reading import files_argument, load, loading_options, paths_of
-from hyperspy_smartalign.cli.results import (
-    RESULTS,
-    average_of,
-    output_options,
-    outputs_of,
-    write_results,
-)
-from hyperspy_smartalign.cli.writing import (
-    ALIGNMENT_SUFFIXES,
-    FIGURE_SUFFIXES,
-    OutputPath,
-    written_aside,
-)
+from hyperspy_smartalign.cli.reading import files_argument, load, loading_options
 from hyperspy_smartalign.parameters import RigidParameters
+
+if TYPE_CHECKING:
+    from hyperspy.signals import BaseSignal
 
 
 @click.pass_obj
 def _rigid(report: Reporter, /, files: tuple[str, ...], **given: Any) -> None:
     parameters = chosen(RigidParameters, given)
     check_options(given)
-    paths = paths_of(files, sort=given["sort"])
-    figure: Path | None = given["figure"]
-    table: Path | None = given["alignment"]
-    outputs = [*outputs_of(given), *(path for path in (figure, table) if path is not None)]
-    with written_aside(outputs, overwrite=given["overwrite"], inputs=paths) as aside:
+
+    def align(paths: list[Path]) -> tuple[BaseSignal, BaseSignal]:
         series = prepared(load(paths, given, report=report), given, report=report)
         report.progress(f"Aligning {series.axes_manager.navigation_size} frames")
         with report.working():
@@ -44,21 +32,9 @@ def _rigid(report: Reporter, /, files: tuple[str, ...], **given: Any) -> None:
                 show_progressbar=report.show_progressbar,
                 num_workers=given["workers"],
             )
-        write_results(aligned, given, aside, report=report)
-        if table is not None:
-            aligned.smartalign.alignment.save(aside(table))
-        if figure is not None:
-            from hyperspy_smartalign.cli.figures import save_summary
+        return series, aligned
 
-            report.progress("Drawing")
-            with report.working():
-                average = average_of(aligned, parameters.output)
-                save_summary(series, aligned, average, aside(figure))
-    from hyperspy_smartalign.cli.describing import alignment_lines
-
-    report.result("\n".join(alignment_lines(aligned.smartalign.alignment)))
-    for path in outputs:
-        report.progress(f"Wrote {path}")
+    align_files(files, given, align, report=report)
 
 
 rigid = Command(
@@ -66,22 +42,7 @@ rigid = Command(
     callback=_rigid,
     params=[
         files_argument(),
-        *output_options(),
-        SectionOption(
-            ["--figure"],
-            type=OutputPath(FIGURE_SUFFIXES),
-            metavar="FILE",
-            section=RESULTS,
-            help="Figure with averages before and after, shift matrices and drift "
-            f"({', '.join(FIGURE_SUFFIXES)}).",
-        ),
-        SectionOption(
-            ["--alignment"],
-            type=OutputPath(ALIGNMENT_SUFFIXES),
-            metavar="FILE",
-            section=RESULTS,
-            help="The alignment on its own (.npz), for smartalign apply or Alignment.load.",
-        ),
+        *result_options(),
         *loading_options(),
         *preparing_options(),
         *options(RigidParameters),

@@ -9,11 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from hyperspy_smartalign.parameters import NonrigidParameters
 from hyperspy_smartalign.quality.noise import NoiseModel
@@ -28,6 +26,7 @@ from .lines import lines_of
 from .passes import Evaluated, LineState, evaluate, gain_of, improve
 from .result import Cycle, NonrigidResult
 from .settings import Settings
+from .sources import ComparedFrames
 from .timing import drift_rates
 
 __all__ = ["align_frames_nonrigid"]
@@ -44,8 +43,13 @@ FIRST_LIMIT = 0.03
 SHARE_OF_ERROR = 0.1
 #: and the first when it is below this one.
 FIRST_SHARE = 1.0
-#: Fall of the held-out gain a frame that is taken for noise.
-GAIN_NOISE = 2.0
+#: Held-out gain a frame below which a distortion is not believed. Frames pull each other's noise
+#: together a little, so that it is not below 0 for noise alone.
+LEAST_GAIN = 2.0
+#: Standard deviations of the noise by which frames must resemble their mean to be compared at all.
+LEAST_SIMILARITY = 5.0
+#: Fall of the held-out gain that is taken for noise: this share of it, and as much a frame.
+GAIN_SHARE, GAIN_NOISE = 0.05, 2.0
 
 
 @dataclass(frozen=True)
@@ -69,29 +73,9 @@ class _Plan:
         part = 1.0 if len(self.models) == 1 else cycle / (len(self.models) - 1)
         if self.limit is None:
             share = FIRST_SHARE * (SHARE_OF_ERROR / FIRST_SHARE) ** part
-            return state.change < share * state.error
+            return bool(state.change < share * state.error)
         first = max(FIRST_LIMIT, self.limit)
-        return state.change < first * (self.limit / first) ** part
-
-
-class _Smoothed:
-    """Frames smoothed for the estimation; NaN stays NaN."""
-
-    def __init__(self, source: FrameSource, width: float) -> None:
-        self._source, self._width = source, width
-        self.lazy = getattr(source, "lazy", False)
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def frame(self, index: int) -> npt.NDArray[Any]:
-        pixels = np.asarray(self._source.frame(index), np.float32)
-        gaps = ~np.isfinite(pixels)
-        if not gaps.any():
-            return np.asarray(ndimage.gaussian_filter(pixels, self._width))
-        weight = ndimage.gaussian_filter((~gaps).astype(np.float32), self._width)
-        total = ndimage.gaussian_filter(np.where(gaps, np.float32(0), pixels), self._width)
-        return np.where(gaps, np.float32(np.nan), total / np.maximum(weight, 1e-6))
+        return bool(state.change < first * (self.limit / first) ** part)
 
 
 def align_frames_nonrigid(
@@ -196,9 +180,8 @@ class _Work:
     ) -> _Work:
         width = float(parameters.smooth_frames)
         first = np.asarray(frames.frame(0))
-        source: FrameSource = frames if width == 0 else _Smoothed(frames, width)
-        lazy = bool(getattr(frames, "lazy", False))
-        store = FrameStore(source, region=region, keep=not lazy, num_workers=num_workers)
+        source = ComparedFrames(frames, width)
+        store = FrameStore(source, region=region, keep=not source.lazy, num_workers=num_workers)
         used = ~excluded
         means = np.array([_mean(store.frame(i)) if used[i] else np.nan for i in range(len(store))])
         saturation = np.inf
@@ -299,6 +282,9 @@ def _run(
         state = replace(state, brightness=evaluated.brightness, noise=evaluated.noise)
         evaluated = measured(state, settings_now, "comparing frames")
     first = evaluated
+    if not _alike(evaluated, store.shape):
+        message = "the frames show nothing in common above their noise, so that none is corrected"
+        return _Run(state, (), first, first, (message,), False)
     # The best state of the affine and of the non-linear cycles, with its held-out gain.
     best: tuple[float, LineState, Evaluated] = (0.0, state, evaluated)
     family, stopped, cancelled, drifts = "", False, False, False
@@ -306,7 +292,9 @@ def _run(
         for number, model in enumerate(plan.models):
             if family != _family(model):
                 # Affine cycles that show nothing do not keep the lines from being tried.
-                family, stopped, best = _family(model), False, (0.0, state, evaluated)
+                family, stopped = _family(model), False
+                state = replace(state, change=np.inf, damping=1.0)
+                best = (0.0, state, evaluated)
             if stopped:
                 continue
             settings_now = settings_of(number, evaluated.similarity)
@@ -320,7 +308,9 @@ def _run(
                 if plan.ends(number, state):
                     break
             gain = gain_of(state, evaluated, settings_now, model=model, against_drift=drifts)
-            kept = not parameters.guard or gain >= max(best[0] - GAIN_NOISE, 0.0)
+            kept = not parameters.guard or (
+                gain >= max((1 - GAIN_SHARE) * best[0] - GAIN_NOISE, LEAST_GAIN)
+            )
             cycles.append(Cycle(model, tuple(changes), gain, similarity, kept))
             logger.info(
                 "cycle %d of %d, %s: %d iterations, mean shift %.2g px, held-out gain %.3g%s",
@@ -331,14 +321,22 @@ def _run(
                 best = (max(gain, best[0]), state, evaluated)
                 drifts = drifts or model == "affine"
             else:
-                state, evaluated, stopped = best[1], best[2], True
-                messages.append(_dropped(number, model, gain, best[0]))
+                # The errors tell how well it is known that there is nothing.
+                errors = best[1].errors or state.errors
+                state, evaluated, stopped = replace(best[1], errors=errors), best[2], True
+                if best[0] > 0:
+                    messages.append(_dropped(number, model, gain, best[0]))
     except KeyboardInterrupt:
         if not parameters.keep_on_cancel:
             raise
         cancelled = True
         state, evaluated = best[1], best[2]
         messages.append(f"cancelled after {len(cycles)} of {total} cycles: the best until then")
+    if cycles and not any(cycle.kept for cycle in cycles):
+        messages.append(
+            "the series shows no distortion of its frames above the noise, so that none is "
+            "corrected (pixels held out of the fit got no better)"
+        )
     return _Run(state, tuple(cycles), first, evaluated, tuple(messages), cancelled)
 
 
@@ -347,15 +345,18 @@ def _family(model: str) -> str:
 
 
 def _dropped(number: int, model: str, gain: float, best: float) -> str:
-    if best > 0:
-        return (
-            f"cycle {number + 1} ({model}) was dropped: pixels held out of the fit got worse "
-            f"(gain {gain:.3g}, {best:.3g} before)"
-        )
     return (
-        f"cycle {number + 1} ({model}) was dropped: the series does not show such distortions "
-        "above its noise"
+        f"cycle {number + 1} ({model}) was dropped: pixels held out of the fit got worse "
+        f"(gain {gain:.3g} a frame, {best:.3g} before)"
     )
+
+
+def _alike(evaluated: Evaluated, shape: tuple[int, int]) -> bool:
+    """Whether frames have more in common with the mean of the others than by chance."""
+    known = evaluated.similarity[np.isfinite(evaluated.similarity)]
+    if not len(known):
+        return False
+    return bool(known.mean() * np.sqrt(shape[0] * shape[1]) > LEAST_SIMILARITY)
 
 
 def _brightness_differs(evaluated: Evaluated) -> bool:
@@ -389,7 +390,8 @@ def _result(
     with np.errstate(invalid="ignore"):
         known = np.isfinite(errors)
         precision = np.sqrt(
-            np.where(known, errors, 0.0).__pow__(2).sum(1) / np.where(known.any(1), known.sum(1), np.nan)
+            np.where(known, errors, 0.0).__pow__(2).sum(1)
+            / np.where(known.any(1), known.sum(1), np.nan)
         )
     return NonrigidResult(
         transforms=tuple(moved),

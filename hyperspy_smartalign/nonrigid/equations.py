@@ -191,8 +191,8 @@ def _sample_tilted(
     slope_fast: FloatArray,
 ) -> None:
     """The same along a line whose displacement changes by a tilt (slow, fast) a pixel."""
-    for l in range(first, last):
-        y, x = slow + l * tilt_slow, fast + l + l * tilt_fast
+    for i in range(first, last):
+        y, x = slow + i * tilt_slow, fast + i + i * tilt_fast
         iy, ix = int(np.floor(y)), int(np.floor(x))
         wy, vy = tap_weights(y - iy, SPLINE), tap_weights(y - iy, SPLINE_SLOPE)
         wx, vx = tap_weights(x - ix, SPLINE), tap_weights(x - ix, SPLINE_SLOPE)
@@ -208,7 +208,7 @@ def _sample_tilted(
             v += wy[a] * along
             gs += vy[a] * along
             gf += wy[a] * change
-        value[l], slope_slow[l], slope_fast[l] = v, gs, gf
+        value[i], slope_slow[i], slope_fast[i] = v, gs, gf
 
 
 @compiled
@@ -282,12 +282,12 @@ def _gather(
             a00, a01, a11, b0, b1, u0, u1, w0, r0 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             p00, p01, p11, q00, q01, q11 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             c0, c1, v0, v1 = 0.0, 0.0, 0.0, 0.0
-            for l in range(start, stop):
-                others = seen[l + shift]
-                pixel = frame[k, l]
+            for i in range(start, stop):
+                others = seen[i + shift]
+                pixel = frame[k, i]
                 if others < 1e-3 or pixel >= saturation or pixel - pixel != 0.0:
                     continue
-                model = value[l]
+                model = value[i]
                 expected = level + brightness + contrast * model
                 residual = pixel - expected
                 spread = 1.0 + denoised / others
@@ -316,7 +316,7 @@ def _gather(
                 fit[2] += weight * model * model
                 fit[3] += weight * (pixel - level)
                 fit[4] += weight * (pixel - level) * model
-                g0, g1 = -contrast * slope_slow[l], -contrast * slope_fast[l]
+                g0, g1 = -contrast * slope_slow[i], -contrast * slope_fast[i]
                 a00 += weight * g0 * g0
                 a01 += weight * g0 * g1
                 a11 += weight * g1 * g1
@@ -327,7 +327,7 @@ def _gather(
                 w0 += weight
                 r0 += weight * residual
                 if m == 4:
-                    t = (l - middle) / half_length
+                    t = (i - middle) / half_length
                     p00 += t * weight * g0 * g0
                     p01 += t * weight * g0 * g1
                     p11 += t * weight * g1 * g1

@@ -21,9 +21,6 @@ __all__ = ["anchor", "common_part", "undetermined"]
 
 DoubleArray = npt.NDArray[np.float64]
 
-#: Share of the lacking motion of a common part that is added in a pass; 1 would overshoot as the
-#: parts of the mean are filtered.
-RELAXATION = 0.9
 #: Share of the frames of a group that must have seen a line for its common part to be known.
 LEAST_SEEN = 0.5
 
@@ -83,6 +80,7 @@ def anchor(
     used: npt.NDArray[np.bool_],
     *,
     rates: DoubleArray | None,
+    tilted: bool,
 ) -> tuple[LinePath, ...]:
     """Paths after a pass, with their common part where it belongs.
 
@@ -94,6 +92,8 @@ def anchor(
         Frames that make the mean.
     rates : (n, 2) array or None
         Expected drift (y, x) of each frame in px a line, where the scan times tell it.
+    tilted : bool
+        Whether the pass was free to change slopes along the lines.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def anchor(
         tell; for several, with their common parts moved as far as the pass meant to.
     """
     paths = _without_common_slope(list(after), used)
-    members = np.flatnonzero(used)
+    members = [int(i) for i in np.flatnonzero(used)]
     axes = sorted({paths[i].axis for i in members})
     if len(axes) == 1:
         paths = _without_common_part(paths, members, rates)
@@ -114,15 +114,17 @@ def anchor(
             moved = [paths[i].offsets - before[i].offsets for i in group]
             rows, part = common_part([paths[i] for i in group], moved)
             part = part - part.mean(0)
-            part *= RELAXATION * share / (1.0 - share)
+            if tilted:
+                # Slopes along the other frames' lines have moved the linear part already.
+                part = part - (rows - rows.mean())[:, None] * _linear(part, rows)
+            # Between 1 / (1 - share), right where data decide, and 1, right where the prior does.
+            part *= share / (2.0 - share)
             for i in group:
                 paths[i] = _with_common(paths[i], rows, part)
     change = np.mean(
         [paths[i].image_order(paths[i].mean - before[i].mean) for i in members], axis=0
     )
-    return tuple(
-        replace(path, offsets=path.offsets - path.image_order(change)) for path in paths
-    )
+    return tuple(replace(path, offsets=path.offsets - path.image_order(change)) for path in paths)
 
 
 def _without_common_slope(paths: list[LinePath], used: npt.NDArray[np.bool_]) -> list[LinePath]:
@@ -145,7 +147,7 @@ def _without_common_slope(paths: list[LinePath], used: npt.NDArray[np.bool_]) ->
 
 
 def _without_common_part(
-    paths: list[LinePath], members: npt.NDArray[np.intp], rates: DoubleArray | None
+    paths: list[LinePath], members: list[int], rates: DoubleArray | None
 ) -> list[LinePath]:
     group = [paths[i] for i in members]
     rows, part = common_part(group, [path.offsets - path.mean for path in group])

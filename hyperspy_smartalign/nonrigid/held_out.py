@@ -6,8 +6,13 @@ noise, so that noise which a fit followed does not come back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+
+from hyperspy_smartalign.resampling.workers import run_tasks
 
 from .process import LineProcess
 from .smoother import smooth_lines
@@ -38,31 +43,52 @@ def _score(data: Quadratic, values: DoubleArray) -> float:
 
 
 def line_gain(
-    halves: tuple[Quadratic, Quadratic],
+    halves: Sequence[tuple[Quadratic, Quadratic]],
     process: LineProcess,
     rms: DoubleArray,
     *,
+    groups: Sequence[Sequence[int]],
     against_drift: bool,
-) -> float:
+    num_workers: int | None = None,
+) -> DoubleArray:
     """Rise of the log-likelihood of held-out pixels by the displacements of the lines.
 
     Parameters
     ----------
-    halves : two of ((lines, m, m) array, (lines, m) array)
-        A and b of each half of the lines, about no displacement.
+    halves : sequence of two ((lines, m, m) array, (lines, m) array)
+        A and b of each half of the lines of each frame, about no displacement.
     process, rms
         Prior of the lines; no process fits drift, and slopes where m = 4.
+    groups : sequence of sequence of int
+        Frames whose common displacement is undetermined, and does not count.
     against_drift : bool
         Compare with lines that only drift; otherwise with a frame that only shifts.
+    num_workers : int, optional
 
     Returns
     -------
-    float
-        Below 0: the displacements make pixels that were not fitted worse.
+    (n,) array
+        Of each frame. Below 0: the displacements make pixels that were not fitted worse.
     """
     simple = LineProcess.none() if against_drift else None
-    gain = 0.0
-    for fitted, tried in (halves, halves[::-1]):
-        gain += _score(tried, _fitted(fitted, process, rms))
-        gain -= _score(tried, _fitted(fitted, simple, np.zeros(2)))
-    return gain
+    n = len(halves)
+    gains = np.zeros(n)
+    for fitted, tried in ((0, 1), (1, 0)):
+        values: list[DoubleArray] = [np.empty(0)] * n
+        plain: list[DoubleArray] = [np.empty(0)] * n
+
+        def task(
+            index: int, fitted: int = fitted, values: Any = values, plain: Any = plain
+        ) -> None:
+            values[index] = _fitted(halves[index][fitted], process, rms)
+            plain[index] = _fitted(halves[index][fitted], simple, np.zeros(2))
+
+        run_tasks(task, n, num_workers=num_workers)
+        for group in groups:
+            common = np.mean([values[i] - plain[i] for i in group], axis=0)
+            for i in group:
+                values[i] = values[i] - common
+        for index in range(n):
+            data = halves[index][tried]
+            gains[index] += _score(data, values[index]) - _score(data, plain[index])
+    return gains

@@ -78,10 +78,10 @@ class LinePath:
         affine = self._affine()
         if affine is not None:
             return affine
-        offsets = _in_order(self.offsets)
+        offsets = _in_order(self.offsets, self.slopes)
         forward = ScanLine(
             -self.image_order(offsets),
-            rotation=-self.image_order(self.slopes) if self.slopes.any() else 0.0,
+            rotation=-self.image_order(self.slopes),
             axis=self.axis,
             line_centre=(self.length - 1) / 2,
         )
@@ -101,20 +101,20 @@ class LinePath:
         return Affine(np.eye(2) - change, -self.image_order(self.mean), middle).inverse()
 
 
-def _in_order(offsets: DoubleArray) -> DoubleArray:
+def _in_order(offsets: DoubleArray, slopes: DoubleArray) -> DoubleArray:
     """Offsets whose lines arrive in the order in which they were scanned.
 
     Lines that jitter past each other share the place between them.
     """
     lines = np.arange(len(offsets))
-    arrive = lines - offsets[:, 0]
+    # Where each line crosses the middle of the common frame.
+    crossing = slopes[:, 0] / np.maximum(1.0 - slopes[:, 1], 0.1) * offsets[:, 1]
+    arrive = lines - offsets[:, 0] - crossing
     if len(arrive) < 2 or np.diff(arrive).min() >= CLOSEST:
         return offsets
-    ordered = np.sort(arrive)
-    for _ in range(2):
-        ordered = np.maximum.accumulate(ordered - CLOSEST * lines) + CLOSEST * lines
+    ordered = np.maximum.accumulate(np.sort(arrive) - CLOSEST * lines) + CLOSEST * lines
     mended = offsets.copy()
-    mended[:, 0] = lines - ordered
+    mended[:, 0] = lines - ordered - crossing
     return mended
 
 

@@ -28,6 +28,12 @@ __all__ = ["Evaluated", "LineState", "evaluate", "gain_of", "improve"]
 DoubleArray = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
+#: The prior is estimated anew until the lines move by less than this share of their error.
+SETTLED = 0.3
+#: A pass that asks for more than this share of the change before shortens the steps,
+SWINGING = 0.8
+#: by this factor, but not below the least.
+SHORTER, SHORTEST = 0.6, 0.2
 #: Change of a line in one pass, px, beyond which the fit is no longer linear.
 LONGEST_STEP = 2.0
 
@@ -45,7 +51,10 @@ class LineState:
     errors : tuple of ((lines, 2) float64)
         Standard error (slow, fast) of the offset of each line, px; NaN before the first pass.
     change : float
-        Mean change of the displacement in the last pass, px.
+        Mean change of the displacement that the last pass asked for, px.
+    damping : float
+        Share of it that was taken. Below 1 where passes swing to and fro: what frames of several
+        directions say of each other is taken up in all of them at once.
     """
 
     paths: tuple[LinePath, ...]
@@ -54,6 +63,7 @@ class LineState:
     prior: ScanPrior | None = None
     errors: tuple[DoubleArray, ...] = ()
     change: float = np.inf
+    damping: float = 1.0
 
     @property
     def shifts(self) -> DoubleArray:
@@ -98,6 +108,7 @@ def reference_of(store: FrameStore, state: LineState, settings: Settings) -> Ref
         shifts=state.shifts,
         reach_of_motion=max(path.reach for path in state.paths),
         variance=float(state.noise.variance(settings.level)),
+        level=settings.level,
         reach=settings.reach,
         fixed=settings.fixed,
         smoothing=settings.smoothing,
@@ -292,7 +303,7 @@ def improve(
     """
     prepared = _prepare_all(state, evaluated, settings, model)
     prior = state.prior
-    if model != "affine":
+    if model != "affine" and (prior is None or state.change > SETTLED * state.error):
         prior = estimate_prior(
             [each.quadratic() for each in prepared.values()],
             length=settings.length,
@@ -322,15 +333,24 @@ def improve(
     run_tasks(solve, len(order), num_workers=settings.num_workers)
     moving = settings.used & (settings.weights > 0)
     if settings.fixed is None and settings.reach is None and moving.sum() > 1:
-        anchored = anchor(state.paths, paths, moving, rates=settings.rates)
+        anchored = anchor(
+            state.paths, paths, moving, rates=settings.rates, tilted=model != "scan_locked"
+        )
     else:
         anchored = tuple(paths)
-    changes = [
-        np.abs(new.offsets - old.offsets).mean()
-        + np.abs(new.slopes - old.slopes).mean() * new.length / 4
-        for new, old, use in zip(anchored, state.paths, settings.used, strict=True)
-        if use
-    ]
+    change = _mean_change(state.paths, anchored, settings.used)
+    damping = state.damping
+    if change > SWINGING * state.change:
+        damping = max(SHORTER * damping, SHORTEST)
+    if damping < 1.0:
+        anchored = tuple(
+            replace(
+                old,
+                offsets=old.offsets + damping * (new.offsets - old.offsets),
+                slopes=old.slopes + damping * (new.slopes - old.slopes),
+            )
+            for old, new in zip(state.paths, anchored, strict=True)
+        )
     return replace(
         state,
         paths=anchored,
@@ -338,8 +358,22 @@ def improve(
         noise=evaluated.noise,
         prior=prior,
         errors=tuple(errors),
-        change=float(np.mean(changes)),
+        change=change,
+        damping=damping,
     )
+
+
+def _mean_change(
+    before: Sequence[LinePath], after: Sequence[LinePath], used: npt.NDArray[np.bool_]
+) -> float:
+    """Mean change of the displacement of a pixel, px."""
+    changes = [
+        np.abs(new.offsets - old.offsets).mean()
+        + np.abs(new.slopes - old.slopes).mean() * new.length / 4
+        for new, old, use in zip(after, before, used, strict=True)
+        if use
+    ]
+    return float(np.mean(changes))
 
 
 def _fade(lines: int) -> DoubleArray:
@@ -362,15 +396,19 @@ def gain_of(
     """
     about_drift = against_drift and model != "affine"
     everything = _prepare_all(state, evaluated, settings, model, about_drift=about_drift)
-    prepared = list(everything.values())
+    if not everything:
+        return 0.0
     process, rms = _process(None if model == "affine" else state.prior)
-    gains = np.zeros(len(prepared))
-
-    def task(position: int) -> None:
-        each = prepared[position]
-        gains[position] = line_gain(
-            (each.quadratic(0), each.quadratic(1)), process, rms, against_drift=about_drift
-        )
-
-    run_tasks(task, len(prepared), num_workers=settings.num_workers)
-    return float(gains.mean()) if len(prepared) else 0.0
+    axes = [state.paths[index].axis for index in everything]
+    groups: list[list[int]] = []
+    if len(set(axes)) == 1 and settings.fixed is None and settings.reach is None:
+        groups = [list(range(len(axes)))]
+    gains = line_gain(
+        [(each.quadratic(0), each.quadratic(1)) for each in everything.values()],
+        process,
+        rms,
+        groups=groups,
+        against_drift=about_drift,
+        num_workers=settings.num_workers,
+    )
+    return float(gains.mean())

@@ -21,6 +21,8 @@ from hyperspy_smartalign.rigid.weighting import signal_spectrum
 from hyperspy_smartalign.rigid.windows import window_2d
 from hyperspy_smartalign.transforms import Canvas, Transform
 
+from .filling import fill_periodic
+
 __all__ = ["Model", "Reference", "build_reference"]
 
 FloatArray = npt.NDArray[np.float32]
@@ -67,7 +69,7 @@ class Reference:
     weights : (n,) float64
         Weight of each frame in the sum; 0 for frames that take no part.
     level : float
-        Mean intensity.
+        What is taken off the mean before it is filtered.
     reach : int or None
         Frames on either side that a frame is compared with; None compares with all.
     fixed : int or None
@@ -133,15 +135,16 @@ class Reference:
             return None
         least = max(LEAST_COVERAGE * weight, 1e-6)
         safe = np.maximum(coverage, 1e-9)
-        mean = np.where(coverage > 1e-6, total / safe - self.level, 0.0).astype(np.float32)
+        seen = coverage >= least
+        mean = np.where(seen, total / safe - self.level, 0.0).astype(np.float32)
+        fill_periodic(mean, seen)
         spectrum = fft.rfft2(mean, workers=1)
         spectrum *= self.gain(weight)
         spectrum *= _to_coefficients(self.window_shape)
         coefficients = np.asarray(fft.irfft2(spectrum, s=self.window_shape, workers=1), np.float32)
-        often = coverage >= least
         size = 2 * EDGE + 1
         trusted = ndimage.minimum_filter1d(
-            ndimage.minimum_filter1d(often, size, axis=0, mode="constant"),
+            ndimage.minimum_filter1d(seen, size, axis=0, mode="constant"),
             size, axis=1, mode="constant",
         )  # fmt: skip
         count = np.where(trusted, coverage, 0.0).astype(np.float32)
@@ -219,6 +222,7 @@ def build_reference(
     shifts: DoubleArray,
     reach_of_motion: float,
     variance: float,
+    level: float,
     reach: int | None = None,
     fixed: int | None = None,
     smoothing: float | None = None,
@@ -239,6 +243,8 @@ def build_reference(
         Largest displacement of a pixel from that mean, px.
     variance : float
         Noise variance of a pixel of one frame.
+    level : float
+        About the mean intensity; the same in all passes, as the brightness of frames refers to it.
     reach, fixed, smoothing
         See `Reference`.
     num_workers : int, optional
@@ -258,7 +264,6 @@ def build_reference(
     canvas = Canvas(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
     summed = _sum_frames(store, transforms, weights, canvas, num_workers)
     total, coverage = summed.total, summed.coverage
-    level = float(total.sum() / max(coverage.sum(), 1e-30))
 
     used = weights > 0
     middle = np.argmin(np.abs(shifts - np.median(shifts[used], axis=0)).sum(1) + 1e9 * ~used)

@@ -10,11 +10,13 @@ from hyperspy_smartalign.parameters._applying import ApplyParameters
 from hyperspy_smartalign.parameters._base import Parameters, ParameterSpec
 from hyperspy_smartalign.parameters._documenting import documented
 from hyperspy_smartalign.parameters._kinds import ParameterError
+from hyperspy_smartalign.parameters._nonrigid import NonrigidParameters
 from hyperspy_smartalign.parameters._preparing import PrepareParameters, RampParameters
 from hyperspy_smartalign.parameters._rigid import RigidParameters
 
 __all__ = [
     "ApplyParameters",
+    "NonrigidParameters",
     "ParameterError",
     "ParameterSpec",
     "Parameters",

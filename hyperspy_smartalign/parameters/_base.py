@@ -20,8 +20,9 @@ class ParameterSpec:
     Attributes
     ----------
     name, kind : str
-        Keyword, and the kind of value: "flag", "choice", "integer", "real", "real or pair",
-        "indices", "index pairs", "numbers", "region" or "choice or array".
+        Keyword, and the kind of value: "flag", "switch", "choice", "choices", "integer", "real",
+        "real or pair", "indices", "index pairs", "numbers", "frame numbers", "region",
+        "crop area" or "choice or array".
     default : object
         Default value. None is allowed as a value only where it is the default.
     choices : tuple of str
@@ -143,7 +144,8 @@ class Parameters(t.HasStrictTraits):
         for name, value in self.keywords().items():
             if value is None:
                 continue
-            if isinstance(self.trait(name).trait_type, Region):
+            kind = self.trait(name).trait_type
+            if isinstance(kind, Region) and not isinstance(value, bool):
                 content[name] = dict(zip(REGION_SIDES, value, strict=True))
             else:
                 content[name] = _storable(value)

@@ -116,12 +116,39 @@ class Flag(Kind):
         return bool(value)
 
 
+class Switch(Kind):
+    """A word that does something, or False to leave it; True means the word."""
+
+    kind = "switch"
+    noun = "False"
+    python_type = "str | bool"
+
+    def convert(self, value: Any) -> str | bool:
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError("not a bool")
+        return self.words[0] if value else False
+
+
 class Choice(Kind):
     """One of a few words."""
 
     kind = "choice"
     noun = ""
     python_type = "str"
+
+
+class Choices(Kind):
+    """One of a few words, or a sequence of them; a sequence of one is that word."""
+
+    kind = "choices"
+    noun = "a sequence of these"
+    python_type = "str | Sequence[str]"
+
+    def convert(self, value: Any) -> str | tuple[str, ...]:
+        words = tuple(str(word) for word in value)
+        if not words or any(word not in self.words for word in words):
+            raise ValueError("unknown word")
+        return words[0] if len(words) == 1 else words
 
 
 class Integer(Kind):
@@ -248,6 +275,35 @@ class Region(Kind):
             whole(side) if isinstance(side, (int, np.integer)) else real(side) for side in sides
         )
         return left, right, top, bottom
+
+
+class FrameNumbers(Kind):
+    """A word, or one number a frame; `low` and `high` bound each."""
+
+    kind = "frame numbers"
+    noun = "one number a frame, each"
+    python_type = "str | Sequence[float]"
+
+    def convert(self, value: Any) -> tuple[float, ...]:
+        values = tuple(real(number) for number in value)
+        if not values or not all(self.in_range(number) for number in values):
+            raise ValueError("out of range")
+        return values
+
+
+class CropArea(Region):
+    """True or "common", False or "none", or a region. Words are kept as True and False."""
+
+    kind = "crop area"
+    noun = f"True, False, {Region.noun}"
+    python_type = "bool | str | RectangularROI | tuple[float, float, float, float]"
+
+    def validate(self, owner: t.HasTraits, name: str, value: Any) -> Any:
+        if isinstance(value, str) and value in self.words:
+            return value == self.words[0]
+        if isinstance(value, (bool, np.bool_)):
+            return bool(value)
+        return super().validate(owner, name, value)
 
 
 class WordOrMask(Kind):

@@ -14,6 +14,7 @@ from hyperspy.signals import BaseSignal
 from hyperspy_smartalign.parameters import ApplyParameters
 from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.signals import recording, wrapping
+from hyperspy_smartalign.signals.compacting import on_control_grid
 from hyperspy_smartalign.signals.cropping import Window, canvas_to_apply
 from hyperspy_smartalign.signals.matching import (
     alignment_carried,
@@ -90,11 +91,12 @@ def apply_alignment(
             num_workers=num_workers,
             progress=progress,
         )
+    kept, _ = on_control_grid(stage if carried is None else _composed(carried, stage))
     return wrapping.aligned_signal(
         signal,
         data,
         canvas=stage.canvas,
-        alignment=stage if carried is None else _composed(carried, stage),
+        alignment=kept,
         title="aligned" if rendering.output == "series" else rendering.output,
     )
 

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_smartalign.parameters import ParameterError
-from hyperspy_smartalign.transforms import Alignment, Canvas
+from hyperspy_smartalign.signals.covering import common_canvas, union_canvas
+from hyperspy_smartalign.transforms import Alignment, Canvas, Transform, Translation
 
 Region = tuple[int, int, int, int]
 
 
 def choose_canvas(
-    shifts: npt.NDArray[np.float64],
+    transforms: Sequence[Transform],
     excluded: npt.NDArray[np.bool_],
     frame_shape: tuple[int, int],
     *,
@@ -27,8 +28,8 @@ def choose_canvas(
 
     Parameters
     ----------
-    shifts : (n, 2) float64
-        Measured displacement (y, x) of each frame's content in pixels.
+    transforms : sequence of Transform
+        One a frame.
     excluded : (n,) bool
         Frames that have no say.
     frame_shape : (height, width)
@@ -47,13 +48,13 @@ def choose_canvas(
     ValueError
         No pixel is left.
     """
-    table = np.array(shifts)
-    kept = table[~excluded] if not excluded.all() else table
-    # Excluded frames stand where they neither shrink nor widen the area, so that the frames
-    # which a message names keep their numbers.
-    middle = kept[np.argmin(np.abs(kept - np.median(kept, axis=0)).max(axis=1))]
-    table[excluded] = middle
-    canvas = (Canvas.common if crop else Canvas.union)(table, frame_shape)
+    placed = _in_the_middle(transforms, excluded, frame_shape)
+    canvas: Canvas
+    if all(isinstance(transform, Translation) for transform in placed):
+        shifts = np.array([transform.mean(frame_shape) for transform in placed])
+        canvas = (Canvas.common if crop else Canvas.union)(shifts, frame_shape)
+    else:
+        canvas = (common_canvas if crop else union_canvas)(placed, frame_shape)
     if region is None:
         return canvas
     try:
@@ -64,6 +65,26 @@ def choose_canvas(
             f"frames: what they share are columns {canvas.left} to {canvas.right} and rows "
             f"{canvas.top} to {canvas.bottom}. Move the roi, exclude frames or use crop=False."
         ) from None
+
+
+def _in_the_middle(
+    transforms: Sequence[Transform],
+    excluded: npt.NDArray[np.bool_],
+    frame_shape: tuple[int, int],
+) -> Sequence[Transform]:
+    """Transforms with those of excluded frames put where they neither shrink nor widen the area.
+
+    They are not left out, so that the frames which a message names keep their numbers.
+    """
+    if excluded.all() or not excluded.any():
+        return transforms
+    kept = np.flatnonzero(~excluded).tolist()
+    means = np.array([transforms[i].mean(frame_shape) for i in kept])
+    middle = kept[int(np.abs(means - np.median(means, axis=0)).max(axis=1).argmin())]
+    return [
+        transforms[middle] if out else transform
+        for transform, out in zip(transforms, excluded, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -89,9 +110,12 @@ class Window:
         """What the last of the steps that made pixels did."""
         window = cls()
         for step in steps:
-            if step["name"] not in ("align_rigid", "apply_alignment"):
+            if step["name"] not in ("align_rigid", "align_nonrigid", "apply_alignment"):
                 continue
             parameters, results = step.get("parameters", {}), step.get("results", {})
+            if step["name"] == "align_nonrigid":
+                window = cls(*_area_of_nonrigid(parameters, results))
+                continue
             crop = parameters.get("crop", window.crop)
             window = replace(
                 window,
@@ -101,6 +125,16 @@ class Window:
             if step["name"] == "align_rigid":
                 window = replace(window, region=_region_of(results.get("region")))
         return window
+
+
+def _area_of_nonrigid(
+    parameters: Mapping[str, Any], results: Mapping[str, Any]
+) -> tuple[str, bool, Region | None]:
+    """Fields of a `Window`. Where `crop` was a region, the results tell which."""
+    region = _region_of(results.get("canvas_region"))
+    if region is not None:
+        return "roi", True, region
+    return "image", bool(parameters.get("crop", True)), _region_of(results.get("region"))
 
 
 def _region_of(sides: Any) -> Region | None:
@@ -133,7 +167,7 @@ def canvas_to_apply(alignment: Alignment, *, area: str, crop: bool | None) -> Ca
     ParameterError
         The alignment has no region.
     ValueError
-        No pixel is left, or the alignment is not made of shifts and another canvas is needed.
+        No pixel is left.
     """
     window = Window.of_steps(alignment.steps)
     if area == "roi" and window.region is None:
@@ -143,13 +177,8 @@ def canvas_to_apply(alignment: Alignment, *, area: str, crop: bool | None) -> Ca
         )
     if area == window.area and crop in (None, window.crop):
         return alignment.canvas
-    if not alignment.is_rigid:
-        raise ValueError(
-            f"The alignment is not made of shifts only, so area={area!r} and crop={crop} cannot "
-            "be chosen anew. Leave them out."
-        )
     return choose_canvas(
-        alignment.shifts,
+        alignment.transforms,
         alignment.excluded,
         alignment.frame_shape,
         crop=crop if crop is not None else window.crop is not False,

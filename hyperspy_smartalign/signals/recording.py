@@ -1,8 +1,9 @@
 """The record that a signal carries: ``metadata.Smart_align``.
 
 It holds the processing steps, the scan geometry, the alignment and, on a series that was aligned,
-the pairs of frames that were measured and the noise model. Functions that write change
-the metadata of the signal they are given, so give them results, never inputs.
+the pairs of frames that were measured, the noise model and how a non-rigid alignment went.
+Functions that write change the metadata of the signal they are given, so give them results, never
+inputs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.transforms.alignment import Alignment
 
 if TYPE_CHECKING:
+    from hyperspy_smartalign.nonrigid.record import NonrigidRecord
     from hyperspy_smartalign.quality.noise import NoiseModel
     from hyperspy_smartalign.rigid import PairTable
 
@@ -33,6 +35,7 @@ _PAIR_COLUMNS = {
 }
 _NOISE = "noise"
 _NOISE_FIELDS = ("offset", "gain", "floor")
+_NONRIGID = "nonrigid"
 
 
 def record_of(signal: BaseSignal) -> dict[str, Any]:
@@ -153,14 +156,20 @@ def write_alignment(signal: BaseSignal, alignment: Alignment, *, keep_fields: bo
     write_record(signal, record)
 
 
-def write_measurements(signal: BaseSignal, pairs: PairTable, noise: NoiseModel) -> None:
-    """Put the measured pairs of frames and the noise model into the record of a signal."""
+def write_measurements(signal: BaseSignal, pairs: PairTable | None, noise: NoiseModel) -> None:
+    """Put the measured pairs of frames, if any, and the noise model into a signal's record."""
     record = record_of(signal)
-    record[_PAIRS] = {
-        name: np.array(getattr(pairs, name), dtype) for name, dtype in _PAIR_COLUMNS.items()
-    }
+    if pairs is not None:
+        record[_PAIRS] = {
+            name: np.array(getattr(pairs, name), dtype) for name, dtype in _PAIR_COLUMNS.items()
+        }
     record[_NOISE] = {name: float(getattr(noise, name)) for name in _NOISE_FIELDS}
     write_record(signal, record)
+
+
+def has_pairs(signal: BaseSignal) -> bool:
+    """True if the record holds pairs of frames that were measured."""
+    return _PAIRS in record_of(signal)
 
 
 def pairs_of(signal: BaseSignal) -> PairTable:
@@ -197,6 +206,43 @@ def noise_of(signal: BaseSignal) -> NoiseModel:
 
     content = _part_of(signal, _NOISE, _NOISE_FIELDS)
     return NoiseModel(**{name: float(content[name]) for name in _NOISE_FIELDS})
+
+
+def write_nonrigid(signal: BaseSignal, nonrigid: NonrigidRecord) -> None:
+    """Put how a non-rigid alignment went into the record of a signal."""
+    record = record_of(signal)
+    record[_NONRIGID] = nonrigid.to_dict()
+    write_record(signal, record)
+
+
+def nonrigid_of(signal: BaseSignal) -> NonrigidRecord:
+    """How the non-rigid alignment went, from the record of an aligned series.
+
+    Raises
+    ------
+    ValueError
+        The record holds nothing about it, or it is corrupt.
+    """
+    from hyperspy_smartalign.nonrigid.record import NonrigidRecord
+
+    content = record_of(signal).get(_NONRIGID)
+    if content is None:
+        advice = (
+            "It is with the series that align_nonrigid returned, not with signals that its "
+            "alignment was applied to."
+            if has_alignment(signal)
+            else "Align the series first, with signal.align_nonrigid()."
+        )
+        raise ValueError(
+            "The signal carries no record of a non-rigid alignment "
+            f"(metadata.{NODE}.{_NONRIGID}). {advice}"
+        )
+    try:
+        return NonrigidRecord.from_dict(_as_dict(content))
+    except ValueError as error:
+        raise ValueError(
+            f"metadata.{NODE}.{_NONRIGID} is corrupt: {error}. Align the series again."
+        ) from error
 
 
 def _part_of(signal: BaseSignal, part: str, names: Iterable[str]) -> dict[str, Any]:

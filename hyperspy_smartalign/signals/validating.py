@@ -195,7 +195,13 @@ def frames_of(signal: BaseSignal) -> Frames:
     return Frames(layout, signal.data)
 
 
-def region_in_pixels(signal: BaseSignal, region: Iterable[int | float]) -> tuple[int, ...]:
+def region_in_pixels(
+    signal: BaseSignal,
+    region: Iterable[int | float],
+    *,
+    name: str = "roi",
+    smallest: int = SMALLEST_REGION,
+) -> tuple[int, ...]:
     """Pixel indices of a region of the image.
 
     Parameters
@@ -205,6 +211,10 @@ def region_in_pixels(signal: BaseSignal, region: Iterable[int | float]) -> tuple
     region : hs.roi.RectangularROI or (left, right, top, bottom)
         int: index; float: value on the axis. Right and bottom are not included. Where a scale
         is negative, values may come in either order.
+    name : str
+        Name of the parameter, for messages.
+    smallest : int
+        Least width and height in pixels.
 
     Returns
     -------
@@ -214,7 +224,7 @@ def region_in_pixels(signal: BaseSignal, region: Iterable[int | float]) -> tuple
     Raises
     ------
     ValueError
-        The region lies partly outside the frame, or is smaller than 8 x 8 pixels.
+        The region lies partly outside the frame, or is too small.
     NotImplementedError
         An axis of the image is not uniform.
     """
@@ -222,13 +232,13 @@ def region_in_pixels(signal: BaseSignal, region: Iterable[int | float]) -> tuple
     axes = manager.signal_axes if manager.signal_dimension == 2 else manager.navigation_axes[:2]
     _check_uniform(axes)
     left, right, top, bottom = region
-    columns = _indices(axes[0], left, right, ("left", "right"))
-    rows = _indices(axes[1], top, bottom, ("top", "bottom"))
+    columns = _indices(axes[0], left, right, (f"{name} left", f"{name} right"))
+    rows = _indices(axes[1], top, bottom, (f"{name} top", f"{name} bottom"))
     width, height = columns[1] - columns[0], rows[1] - rows[0]
-    if min(width, height) < SMALLEST_REGION:
+    if min(width, height) < smallest:
         raise ValueError(
-            f"roi (left, right, top, bottom) = {(left, right, top, bottom)} is {width} x "
-            f"{height} px; it must be {SMALLEST_REGION} x {SMALLEST_REGION} px or larger. "
+            f"{name} (left, right, top, bottom) = {(left, right, top, bottom)} is {width} x "
+            f"{height} px; it must be {smallest} x {smallest} px or larger. "
             "Integers are indices, floats are values on the axes."
         )
     return (*columns, *rows)
@@ -254,7 +264,7 @@ def _index(axis: UniformDataAxis, value: int | float, side: str) -> int:
     if not 0 <= index <= axis.size:
         first, last = axis.offset, axis.offset + axis.scale * axis.size
         raise ValueError(
-            f"roi {side}={value} lies outside the frame, which has {axis.size} px from "
+            f"{side}={value} lies outside the frame, which has {axis.size} px from "
             f"{first:g} to {last:g} {_units(axis)}. Integers are indices, floats are values on "
             "the axis."
         )

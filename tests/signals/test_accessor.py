@@ -21,10 +21,19 @@ MEMBERS = {
     "alignment",
     "pairs",
     "noise",
+    "nonrigid",
     "scan_geometry",
     "plot_shifts",
     "plot_drift",
     "plot_average",
+    "plot_row_jumps",
+    "instability",
+    "straighten_rows",
+    "lattice",
+    "plot_lattice",
+    "line_profile",
+    "drift_from_lattice",
+    "compensate_drift",
 }
 
 

@@ -1,0 +1,80 @@
+"""Which series an aligned series was made from, as long as that one is in memory.
+
+The aligned series knows it by a weak reference, which keeps nothing alive. The reference is not
+part of the signal: deep copies, slices and files of the signal do not have it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from hyperspy.signals import BaseSignal
+
+from hyperspy_smartalign.signals import recording
+from hyperspy_smartalign.signals.matching import check_fits
+from hyperspy_smartalign.signals.validating import layout_of
+from hyperspy_smartalign.transforms import Alignment
+
+_ATTRIBUTE = "_smartalign_source"
+
+
+class Origin:
+    """Weak reference to a signal. Its own copies, and what is pickled of it, refer to nothing.
+
+    Parameters
+    ----------
+    signal : BaseSignal, optional
+        What to refer to.
+    """
+
+    def __init__(self, signal: BaseSignal | None = None) -> None:
+        self._reference = None if signal is None else weakref.ref(signal)
+
+    def __call__(self) -> Any:
+        """The signal, or None where it is gone."""
+        return None if self._reference is None else self._reference()
+
+    def __reduce__(self) -> tuple[type[Origin], tuple[()]]:
+        return Origin, ()
+
+
+def remember(result: BaseSignal, raw: BaseSignal | None) -> None:
+    """Let a result know the raw series that its alignment leads to; None: nothing to know."""
+    if raw is not None:
+        vars(result)[_ATTRIBUTE] = Origin(raw)
+
+
+def raw_of(
+    signal: BaseSignal, source: BaseSignal | None, earlier: Alignment | None
+) -> BaseSignal | None:
+    """The raw series of what a verb makes: the source, else the signal or what that came from."""
+    if source is not None:
+        return source
+    return signal if earlier is None else living_source(signal, earlier)
+
+
+def living_source(signal: BaseSignal, alignment: Alignment) -> BaseSignal | None:
+    """The raw series that an aligned series was made from, if it is in memory and still fits.
+
+    Parameters
+    ----------
+    signal : BaseSignal
+        The aligned series.
+    alignment : Alignment
+        The alignment that it carries.
+
+    Returns
+    -------
+    BaseSignal or None
+        None where it is gone, was aligned, or has other frames by now.
+    """
+    origin = vars(signal).get(_ATTRIBUTE)
+    raw: BaseSignal | None = None if origin is None else origin()
+    if raw is None or recording.has_alignment(raw):
+        return None
+    try:
+        check_fits(alignment, layout_of(raw))
+    except (ValueError, NotImplementedError):
+        return None
+    return raw
