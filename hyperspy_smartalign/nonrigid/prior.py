@@ -15,9 +15,9 @@ from scipy.optimize import minimize
 
 from hyperspy_smartalign.resampling.workers import run_tasks
 
+from .likelihood import line_likelihood
 from .process import SMOOTHNESSES, LineProcess, matern
 from .result import ScanPrior
-from .smoother import smooth_lines
 
 __all__ = ["estimate_prior"]
 
@@ -39,8 +39,8 @@ class _Lines:
     def __init__(self, data: Sequence[tuple[DoubleArray, DoubleArray]], axis: int) -> None:
         self._data = [
             (
-                np.ascontiguousarray(information[:, axis : axis + 1, axis : axis + 1]),
-                np.ascontiguousarray(vector[:, axis : axis + 1]),
+                np.ascontiguousarray(information[:, axis, axis]),
+                np.ascontiguousarray(vector[:, axis]),
             )
             for information, vector in data
         ]
@@ -48,7 +48,7 @@ class _Lines:
 
     def _sum(self, process: LineProcess, rms: float) -> float:
         return sum(
-            smooth_lines(information, vector, process, [rms], back=False).log_likelihood
+            line_likelihood(information, vector, process, rms)
             for information, vector in self._data
         )
 
@@ -139,7 +139,7 @@ def _climb(
         fall,
         begin,
         method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": 0.03, "fatol": 0.05, "maxfev": 40},
+        options={"initial_simplex": simplex, "xatol": 0.03, "fatol": 0.05, "maxfev": 30},
     )
     rms, each = unpack(answer.x)
     return -float(answer.fun), rms, each

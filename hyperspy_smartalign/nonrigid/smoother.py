@@ -139,6 +139,9 @@ def _filter(
     weights = np.empty((lines if back else 1, m, m))
     forces = np.empty((lines if back else 1, m))
     gain = np.empty((n, m))
+    moved = np.empty(base)
+    matrix, inner = np.empty((m, m)), np.empty((m, m))
+    expected, left = np.empty(m), np.empty(m)
     likelihood = 0.0
     project = np.zeros((m, n))
     for a in range(axes):
@@ -149,7 +152,7 @@ def _filter(
         project[c, base + 2 * axes + c - axes] = 1.0
     for k in range(lines):
         if k > 0 and order > 0:
-            moved = np.zeros(base)
+            moved[:] = 0.0
             for a in range(axes):
                 for i in range(order):
                     for j in range(order):
@@ -174,9 +177,9 @@ def _filter(
                     total += covariance[i, j] * project[c, j]
                 gain[i, c] = total
         known = information[k]
-        matrix = np.eye(m)
-        expected = np.zeros(m)
-        inner = np.zeros((m, m))
+        matrix[:] = 0.0
+        expected[:] = 0.0
+        inner[:] = 0.0
         for c in range(m):
             for j in range(n):
                 expected[c] += project[c, j] * state[j]
@@ -184,11 +187,11 @@ def _filter(
                 for j in range(n):
                     inner[c, d] += project[c, j] * gain[j, d]
         for c in range(m):
+            matrix[c, c] = 1.0
             for d in range(m):
                 for e in range(m):
                     matrix[c, d] += known[c, e] * inner[e, d]
         inverse, log_determinant = _invert(matrix)
-        left = np.zeros(m)
         for c in range(m):
             left[c] = vector[k, c]
             for d in range(m):
@@ -225,6 +228,8 @@ def _filter(
         return likelihood
     pull = np.zeros(n)
     grip = np.zeros((n, n))
+    kept, inner_pull = np.empty((n, m)), np.empty(m)
+    side, corner = np.empty((m, n)), np.empty((m, m))
     for back_k in range(lines):
         k = lines - 1 - back_k
         for a in range(axes):
@@ -237,19 +242,19 @@ def _filter(
                     total += covariance[i, j] * project[c, j]
                 gain[i, c] = total
         # With K = P H^T W: pull <- (1 - K H)^T pull + H^T force, and so for grip.
-        kept = np.zeros((n, m))
+        kept[:] = 0.0
         for i in range(n):
             for c in range(m):
                 for d in range(m):
                     kept[i, c] += gain[i, d] * weights[k, d, c]
-        inner_pull = np.zeros(m)
-        side = np.zeros((m, n))
+        inner_pull[:] = 0.0
+        side[:] = 0.0
         for c in range(m):
             for i in range(n):
                 inner_pull[c] += kept[i, c] * pull[i]
                 for j in range(n):
                     side[c, j] += kept[i, c] * grip[i, j]
-        corner = np.zeros((m, m))
+        corner[:] = 0.0
         for c in range(m):
             for d in range(m):
                 for j in range(n):
@@ -286,7 +291,7 @@ def _filter(
                 spread[k, c, d] = total
         if order > 0:
             # pull <- F^T pull, grip <- F^T grip F
-            moved = np.zeros(base)
+            moved[:] = 0.0
             for a in range(axes):
                 for i in range(order):
                     for j in range(order):

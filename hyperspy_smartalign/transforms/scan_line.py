@@ -8,8 +8,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from ._base import Transform, as_points, pixel_grid
-from ._validation import FloatArray, as_float, as_floats, as_int, as_pair, frozen, real_array
+from ._base import Transform, as_points
+from ._validation import (
+    FloatArray,
+    as_float,
+    as_floats,
+    as_int,
+    as_pair,
+    as_shape,
+    frozen,
+    real_array,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +132,18 @@ class ScanLine(Transform):
     def displacement(
         self, shape: tuple[int, int], *, origin: tuple[float, float] = (0, 0)
     ) -> FloatArray:
-        grid = pixel_grid(shape, origin)
+        height, width = as_shape("shape", shape, 2)
+        first = as_pair("origin", origin)
+        size = (height, width)
+        lines = first[self.axis] + np.arange(size[self.axis])
+        # Every line is read once, whatever the number of pixels in it.
+        result = np.broadcast_to(self.offsets_at(lines).T[:, :, None], (2, len(lines), 1))
         if self.has_rotation:
-            return self.at(grid)
-        lines = grid[0, :, 0] if self.axis == 0 else grid[1, 0, :]
-        offsets = self.offsets_at(lines).T
-        grid[:] = offsets[:, :, None] if self.axis == 0 else offsets[:, None, :]
-        return grid
+            along = first[1 - self.axis] + np.arange(size[1 - self.axis]) - self.line_centre
+            result = result + self.rotation_at(lines).T[:, :, None] * along
+        if self.axis == 1:
+            result = result.transpose(0, 2, 1)
+        return np.ascontiguousarray(np.broadcast_to(result, (2, height, width)))
 
     def mean(self, shape: tuple[int, int], *, origin: tuple[float, float] = (0, 0)) -> FloatArray:
         # Linear along the line, so the middle of every line stands for it.
