@@ -18,7 +18,9 @@ from hyperspy_smartalign.quality.noise import NoiseModel
 from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.kernels import SPLINE, SPLINE_SLOPE, tap_weights
 
-__all__ = ["NOISE_BINS", "Brightness", "LineEquations", "line_equations"]
+from .frame_fit import Brightness, FrameFit
+
+__all__ = ["NOISE_BINS", "LineEquations", "line_equations"]
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
@@ -35,15 +37,7 @@ MODEL_ERROR = 0.01
 
 
 @dataclass(frozen=True)
-class Brightness:
-    """Brightness of a frame: expected = level + offset + contrast * model."""
-
-    contrast: float = 1.0
-    offset: float = 0.0
-
-
-@dataclass(frozen=True)
-class LineEquations:
+class LineEquations(FrameFit):
     """Normal equations of the lines of one frame.
 
     Attributes
@@ -57,12 +51,8 @@ class LineEquations:
         How a change of each line's brightness acts on b.
     weight, residual : (2, lines) float64
         Sum of the weights, and of the weighted residuals.
-    moments : (7,) float64
-        Sums of 1, f, f^2, m, m^2, f m over the pixels (frame f, model m), and of log-likelihood.
-    fit : (5,) float64
-        Weighted sums of 1, m, m^2, f, f m, for the brightness.
-    bins : (3, NOISE_BINS) float64
-        Count, expected intensity and squared residuals by intensity.
+    moments, fit, bins
+        See `FrameFit`.
     """
 
     information: DoubleArray
@@ -70,27 +60,6 @@ class LineEquations:
     lever: DoubleArray
     weight: DoubleArray
     residual: DoubleArray
-    moments: DoubleArray
-    fit: DoubleArray
-    bins: DoubleArray
-
-    @property
-    def similarity(self) -> float:
-        """Correlation of frame and model."""
-        n, sf, sff, sm, smm, sfm = self.moments[:6]
-        if n < 2:
-            return 0.0
-        spread = (sff - sf * sf / n) * (smm - sm * sm / n)
-        return float((sfm - sf * sm / n) / np.sqrt(spread)) if spread > 0 else 0.0
-
-    def brightness(self) -> Brightness:
-        """Brightness that fits best at the present displacement."""
-        w, wm, wmm, wf, wfm = self.fit
-        spread = w * wmm - wm * wm
-        if w <= 0 or spread <= 1e-9 * w * wmm:
-            return Brightness(1.0, 0.0 if w <= 0 else (wf - wm) / w)
-        contrast = min(max((w * wfm - wm * wf) / spread, 0.3), 3.0)
-        return Brightness(contrast, (wf - contrast * wm) / w)
 
     def line_noise(self) -> float:
         """Variance of the brightness of lines beyond what the noise of their pixels explains."""
@@ -114,6 +83,12 @@ class LineEquations:
             - share[..., None, None] * self.lever[..., :, None] * self.lever[..., None, :],
             vector=self.vector - (share * self.residual)[..., None] * self.lever,
         )
+
+    def score(self, change: DoubleArray, half: int) -> float:
+        """Rise of the log-likelihood of one half by a change (lines, m) of the parameters."""
+        information, vector = self.joined(half)
+        quadratic = np.einsum("ki,kij,kj->", change, information, change)
+        return float((vector * change).sum() - 0.5 * quadratic)
 
     def offsets_only(self) -> LineEquations:
         """The equations of lines whose displacement does not change along them."""
@@ -434,4 +409,4 @@ def line_equations(
         CLIP / robustness, saturation, low, NOISE_BINS / max(high - low, 1e-30), BLOCKS,
         information, vector, lever, weight, residual, moments, fit, bins,
     )  # fmt: skip
-    return LineEquations(information, vector, lever, weight, residual, moments, fit, bins)
+    return LineEquations(moments, fit, bins, information, vector, lever, weight, residual)

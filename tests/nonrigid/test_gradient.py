@@ -164,9 +164,9 @@ class TestLines:
             of_lines(terms[0] + place * terms[1]) + along * terms[2][:, None, None]
         )  # fmt: skip
         fit = scene.fit(recorded(displacement, noise=2.0), still(), affine=True, tilted=True)
-        # Standard errors here are about 0.01 px.
-        assert rms(fit.path.offsets - terms[0] - place * terms[1]) < 0.04
-        np.testing.assert_allclose(fit.path.slopes[0] * (SHAPE[1] - 1) / 2, terms[2], atol=0.06)
+        # Standard errors here are 0.02 px (offsets), 0.034 and 0.022 px (slopes).
+        assert rms(fit.path.offsets - terms[0] - place * terms[1]) < 0.06
+        np.testing.assert_allclose(fit.path.slopes[0] * (SHAPE[1] - 1) / 2, terms[2], atol=0.1)
         assert np.ptp(fit.path.slopes, axis=0).max() == 0
 
     def test_row_fitting_finds_offsets_and_slope(self, scene):
@@ -304,8 +304,8 @@ class TestFree:
         rough = scene.fit_free(frame, self.grid(), tolerance=1e-3)
         smooth = scene.fit_free(frame, self.grid(), tolerance=1e-3, smoothing=8.0)
         errors = [rms(fit.path.displacement() - shear) for fit in (rough, smooth)]
-        assert errors[1] < 0.6 * errors[0]
-        assert errors[1] < 0.1
+        # The affine part alone, known to 0.1 px at this noise, and 1.5 px of noise at the nodes.
+        assert errors[1] < 0.2 < 0.2 * errors[0]
 
     def test_constrained_edges_stay(self, scene):
         fit = scene.fit_free(recorded(self.bend()), self.grid(), constrain_edges=True)
@@ -430,7 +430,7 @@ def run_cycles(
                     path=path,
                     affine=cycle == 0,
                     **arguments,
-                )  # fmt: skip
+                )
             )
         paths = [fit.path for fit in fits]
     return paths, fits
@@ -450,16 +450,15 @@ def jittery(dose: float) -> SimulatedStack:
 
 
 class TestSeries:
-    # Rigid 0.5 px; the bound with prior at twice the pixels a line is 0.046 and 0.093 px.
+    # Share of the rigid residual, 0.50 px, that may be left; found 0.076, 0.134 and 0.371 px.
     @pytest.mark.parametrize(
-        ("dose", "smoothing", "most"), [(50.0, 1.0, 0.2), (10.0, 2.0, 0.45), (1.0, 4.0, 1.0)]
+        ("dose", "smoothing", "most"), [(50.0, 1.0, 0.2), (10.0, 2.0, 0.35), (1.0, 4.0, 0.9)]
     )
     def test_jitter(self, dose, smoothing, most):
         simulated = jittery(dose)
         rigid, _ = run_cycles(simulated, 0)
         paths, fits = run_cycles(simulated, 4, smoothing=smoothing)
         before, after = residual(simulated, rigid), residual(simulated, paths)
-        print(dose, before, after)
         assert after < most * before
         assert not any(fit.diverged for fit in fits)
 
@@ -477,5 +476,5 @@ class TestSeries:
             stack=np.stack([frame] * 4),
         )
         paths, _ = run_cycles(still_series, 3, smoothing=1.0)
-        # The model is the mean of the others, filtered: equal but for its own noise estimate.
-        assert max(np.abs(path.offsets).max() for path in paths) < 0.01
+        # The model is the mean of the others, filtered as if there were noise: 0.02 px at worst.
+        assert max(np.abs(path.offsets).max() for path in paths) < 0.03

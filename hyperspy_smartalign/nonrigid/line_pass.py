@@ -1,0 +1,246 @@
+"""One pass of the scan-line models: prior, displacements of the lines, gauge; and its worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperspy_smartalign.resampling.workers import run_tasks
+
+from .equations import LineEquations
+from .gauge import anchor
+from .held_out import line_gain
+from .lines import LinePath
+from .prior import estimate_prior
+from .process import LineProcess, matern
+from .result import ScanPrior
+from .settings import Settings
+from .smoother import smooth_lines
+from .state import Evaluated, State
+
+__all__ = ["gain_of_lines", "improve_lines", "settle_lines"]
+
+DoubleArray = npt.NDArray[np.float64]
+
+#: The prior is estimated anew until the lines move by less than this share of their error.
+SETTLED = 0.3
+#: A pass that asks for more than this share of the change before shortens the steps,
+SWINGING = 0.8
+#: by this factor, but not below the least.
+SHORTER, SHORTEST = 0.6, 0.2
+#: Change of a line in one pass, px, beyond which the fit is no longer linear.
+LONGEST_STEP = 2.0
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Equations of a frame about its own mean, or its mean and drift."""
+
+    base: DoubleArray
+    present: DoubleArray
+    equations: LineEquations
+
+    def quadratic(self, half: int | None = None) -> tuple[DoubleArray, DoubleArray]:
+        """A and b about no displacement but the base."""
+        information, vector = self.equations.joined(half)
+        return information, vector + np.einsum("kij,kj->ki", information, self.present)
+
+
+def _prepared(
+    path: LinePath, equations: LineEquations, line_noise: float, model: str, about_drift: bool
+) -> _Prepared:
+    present = np.zeros(equations.vector.shape[1:])
+    if about_drift:
+        place = np.stack([np.ones(path.lines), path.place()], axis=1)
+        base = place @ np.linalg.lstsq(place, path.offsets, rcond=None)[0]
+    else:
+        base = np.tile(path.mean, (path.lines, 1))
+        present[:, 2:] = path.slopes * (path.length - 1) / 2
+    present[:, :2] = path.offsets - base
+    corrected = equations.with_line_noise(line_noise)
+    if model == "scan_locked":
+        corrected, present = corrected.offsets_only(), present[:, :2]
+    return _Prepared(base, present, corrected)
+
+
+def _prepare_all(
+    state: State,
+    evaluated: Evaluated,
+    settings: Settings,
+    model: str,
+    *,
+    about_drift: bool = True,
+) -> dict[int, _Prepared]:
+    known, paths = evaluated.lines, state.lines
+    line_noise = 0.0
+    if settings.line_noise and known:
+        line_noise = float(np.median([each.line_noise() for each in known.values()]))
+    return {
+        i: _prepared(paths[i], each, line_noise, model, about_drift) for i, each in known.items()
+    }
+
+
+def _process(prior: ScanPrior | None) -> tuple[LineProcess, DoubleArray]:
+    """The process of a prior, and its standard deviations (slow, fast)."""
+    if prior is None or not prior.rms.any():
+        return LineProcess.none(), np.zeros(2)
+    weights = prior.rms**2
+    length = float(np.exp((weights * np.log(prior.length)).sum() / weights.sum()))
+    return matern(prior.smoothness, length), prior.rms
+
+
+def improve_lines(
+    state: State,
+    evaluated: Evaluated,
+    settings: Settings,
+    *,
+    model: str,
+) -> State:
+    """The state after one Gauss-Newton step with the prior of the lines.
+
+    Parameters
+    ----------
+    state : State
+    evaluated : Evaluated
+        Of that state.
+    settings : Settings
+    model : {"affine", "scan_locked", "row_fitting"}
+
+    Returns
+    -------
+    State
+    """
+    prepared = _prepare_all(state, evaluated, settings, model)
+    prior = state.prior
+    if model != "affine" and (prior is None or state.change > SETTLED * state.error):
+        prior = estimate_prior(
+            [each.quadratic() for each in prepared.values()],
+            length=settings.length,
+            previous=prior if prior is not None and prior.rms.any() else None,
+            num_workers=settings.num_workers,
+        )
+    process, rms = _process(None if model == "affine" else prior)
+    before = state.lines
+    paths = list(before)
+    errors = [np.full((path.lines, 2), np.nan) for path in paths]
+    order = list(prepared)
+
+    def solve(position: int) -> None:
+        index = order[position]
+        each, path = prepared[index], before[index]
+        smoothed = smooth_lines(*each.quadratic(), process, rms)
+        change = each.base + smoothed.values[:, :2] - path.offsets
+        change = np.clip(change, -LONGEST_STEP, LONGEST_STEP)
+        slopes = path.slopes
+        if smoothed.values.shape[1] == 4:
+            slopes = slopes + smoothed.values[:, 2:] / max((path.length - 1) / 2, 1.0)
+        if settings.constrain_edges:
+            change = change * _fade(path.lines)[:, None]
+        paths[index] = replace(path, offsets=path.offsets + change, slopes=slopes)
+        spread = np.diagonal(smoothed.covariance, axis1=1, axis2=2)[:, :2]
+        errors[index] = np.sqrt(np.maximum(spread, 0.0))
+
+    run_tasks(solve, len(order), num_workers=settings.num_workers)
+    settled = settle_lines(state, paths, settings, tilted=model != "scan_locked")
+    return replace(
+        settled,
+        brightness=evaluated.brightness,
+        noise=evaluated.noise,
+        prior=prior,
+        errors=tuple(errors),
+    )
+
+
+def settle_lines(
+    state: State, paths: Sequence[LinePath], settings: Settings, *, tilted: bool
+) -> State:
+    """The state with new paths, their common part where it belongs, and not swinging.
+
+    Parameters
+    ----------
+    state : State
+        Before the pass.
+    paths : sequence of LinePath
+        After it.
+    settings : Settings
+    tilted : bool
+        Whether the pass was free to change slopes along the lines.
+
+    Returns
+    -------
+    State
+    """
+    before = state.lines
+    moving = settings.used & (settings.weights > 0)
+    anchored = tuple(paths)
+    if settings.fixed is None and settings.reach is None and moving.sum() > 1:
+        anchored = anchor(before, paths, moving, rates=settings.rates, tilted=tilted)
+    change = _mean_change(before, anchored, settings.used)
+    damping = state.damping
+    if change > SWINGING * state.change:
+        damping = max(SHORTER * damping, SHORTEST)
+    if damping < 1.0:
+        anchored = tuple(
+            replace(
+                old,
+                offsets=old.offsets + damping * (new.offsets - old.offsets),
+                slopes=old.slopes + damping * (new.slopes - old.slopes),
+            )
+            for old, new in zip(before, anchored, strict=True)
+        )
+    return replace(state, paths=anchored, change=change, damping=damping)
+
+
+def _mean_change(
+    before: Sequence[LinePath], after: Sequence[LinePath], used: npt.NDArray[np.bool_]
+) -> float:
+    """Mean change of the displacement of a pixel, px."""
+    changes = [
+        np.abs(new.offsets - old.offsets).mean()
+        + np.abs(new.slopes - old.slopes).mean() * new.length / 4
+        for new, old, use in zip(after, before, used, strict=True)
+        if use
+    ]
+    return float(np.mean(changes))
+
+
+def _fade(lines: int) -> DoubleArray:
+    """From 0 at the first and last line to 1 within a twentieth of the frame."""
+    ramp = np.minimum(np.arange(lines), np.arange(lines)[::-1]) / max(lines / 20, 1.0)
+    return np.asarray(np.minimum(ramp, 1.0))
+
+
+def gain_of_lines(
+    state: State,
+    evaluated: Evaluated,
+    settings: Settings,
+    *,
+    model: str,
+    against_drift: bool,
+) -> float:
+    """Rise of the log-likelihood a frame of held-out pixels by what the model adds.
+
+    Over frames that only drift, or only shift: see `line_gain`.
+    """
+    about_drift = against_drift and model != "affine"
+    everything = _prepare_all(state, evaluated, settings, model, about_drift=about_drift)
+    if not everything:
+        return 0.0
+    process, rms = _process(None if model == "affine" else state.prior)
+    paths = state.lines
+    axes = [paths[index].axis for index in everything]
+    groups: list[list[int]] = []
+    if len(set(axes)) == 1 and settings.fixed is None and settings.reach is None:
+        groups = [list(range(len(axes)))]
+    gains = line_gain(
+        [(each.quadratic(0), each.quadratic(1)) for each in everything.values()],
+        process,
+        rms,
+        groups=groups,
+        against_drift=about_drift,
+        num_workers=settings.num_workers,
+    )
+    return float(gains.mean())
