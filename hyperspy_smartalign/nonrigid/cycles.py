@@ -200,7 +200,9 @@ def run_cycles(
     work = _Cycles(store, settings, parameters, progress)
     now = work.settings_of(0, np.ones(len(store)))
     evaluated = work.evaluated(state, now, "comparing frames")
-    if _brightness_differs(evaluated):
+    if _brightness_differs(evaluated) or _noise_differs(state, evaluated, settings.level):
+        # Pixels that stand out are left out, which tells how alike frames are only with the
+        # right noise.
         state = replace(state, brightness=evaluated.brightness, noise=evaluated.noise)
         evaluated = work.evaluated(state, now, "comparing frames")
     first = evaluated
@@ -291,6 +293,11 @@ def _brightness_differs(evaluated: Evaluated) -> bool:
         abs(each.contrast - 1.0) > 0.05 or abs(each.offset) > 0.3 * spread
         for each in evaluated.brightness
     )
+
+
+def _noise_differs(state: State, evaluated: Evaluated, level: float) -> bool:
+    before, after = (float(each.noise.variance(level)) for each in (state, evaluated))
+    return not 0.8 < after / before < 1.25
 
 
 def _quality(similarity: DoubleArray, used: BoolArray) -> DoubleArray:

@@ -97,23 +97,6 @@ class FreeEquations(FrameFit):
         own = information[::2]
         return own, vector + own * path.deviation
 
-    def excess(self) -> float:
-        """Variance of what the halves say over what the noise of their pixels explains.
-
-        Near 1 where residuals are white, but for what the reference keeps of its noise. Measured by
-        the difference of the halves, node by node; NaN where nothing is seen.
-        """
-        yy, yx, xx = self.information.sum(0)
-        u_y, u_x = self.vector[0] - self.vector[1]
-        known = yy * xx - yx * yx
-        seen = known > 1e-3 * np.maximum(yy, xx).max(initial=0.0) ** 2
-        if seen.sum() < 8:
-            return np.nan
-        square = (xx * u_y**2 - 2 * yx * u_y * u_x + yy * u_x**2)[seen] / known[seen]
-        # The median, of a chi-square of two degrees of freedom: things that moved do not count.
-        # Shares enter A once, and the variance of b as squares: 2/3 along y and along x.
-        return float(np.median(square) / (2 * np.log(2)) / (4 / 9))
-
 
 def times(information: DoubleArray, values: DoubleArray) -> DoubleArray:
     """A v for values (..., 2, rows, columns), node by node."""
@@ -167,14 +150,14 @@ def _gather(
             if cell == grid_columns - 2:
                 stop = width
             sums[:] = 0.0
-            for l in range(start, stop):
-                y = k - displacement[0, k, l] - origin_y
-                x = l - displacement[1, k, l] - origin_x
+            for i in range(start, stop):
+                y = k - displacement[0, k, i] - origin_y
+                x = i - displacement[1, k, i] - origin_x
                 if not (1.0 <= y < rows_seen - 3 and 1.0 <= x < columns_seen - 3):
                     continue
                 others = count[int(y + 0.5), int(x + 0.5)]
-                pixel = frame[k, l]
-                if others < 1e-3 or not (pixel - pixel == 0.0) or pixel >= saturation:
+                pixel = frame[k, i]
+                if others < 1e-3 or pixel >= saturation or pixel - pixel != 0.0:
                     continue
                 iy, ix = int(y), int(x)
                 wy, vy = tap_weights(y - iy, SPLINE), tap_weights(y - iy, SPLINE_SLOPE)
@@ -218,7 +201,7 @@ def _gather(
                 fit[4] += weight * (pixel - level) * model
                 # The filter of the reference keeps all noise in the band where its slopes are.
                 weight *= spread / (1.0 + 1.0 / others)
-                right = (l - grid_x) / spacing - cell
+                right = (i - grid_x) / spacing - cell
                 g0 *= contrast
                 g1 *= contrast
                 for side in range(2):
@@ -275,7 +258,7 @@ def free_equations(
     noise : NoiseModel
         Of a pixel of one frame.
     denoised : float
-        Share of the noise of a plain mean that the filtered model keeps.
+        Share of the noise of a plain mean that the filtered model keeps, over all frequencies.
     robustness : float
         1 is standard; a larger number clips residuals at fewer standard deviations.
     intensities : (low, high)

@@ -8,6 +8,7 @@ modes of the grid the likelihood is exact but for modes too weak to be seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ MOST_NODES, WINDOW = 3500, 34
 UNSEEN, MOST_MODES = 0.02, 400
 #: Correlation lengths at which fields of these smoothnesses look most alike, as ratios.
 ALIKE = dict(zip(SMOOTHNESSES, (1.8, 1.35, 1.0), strict=True))
+MIDDLE = 2.5
 #: Rise of the log-likelihood that a field must earn to be believed. Four numbers are fitted to it,
 #: and the filtered noise of the reference is not quite white: real fields earn hundreds.
 LEAST_RISE = 8.0
@@ -136,18 +138,19 @@ def estimate_free_prior(
 
     def begin(axis: int) -> None:
         if previous is not None and previous.rms[axis] > 0:
-            alike = ALIKE[SMOOTHNESSES[1]] / ALIKE[previous.smoothness]
+            alike = ALIKE[MIDDLE] / ALIKE[previous.smoothness]
             starts[axis] = (
                 float(previous.rms[axis]), alike * float(previous.length[axis]) / spacing,
             )  # fmt: skip
         else:
-            starts[axis] = _coarse(nodes[axis], given, longest)
+            coarse = _coarse(nodes[axis], given, longest)
+            starts[axis] = _climb(nodes[axis], MIDDLE, coarse, given, longest)[1:]
 
     run_tasks(begin, 2, num_workers=num_workers)
 
     def start(axis: int, smoothness: float) -> tuple[float, float]:
         rms, each = starts[axis]
-        return rms, given or max(each * ALIKE[smoothness] / ALIKE[SMOOTHNESSES[1]], SHORTEST)
+        return rms, given or max(each * ALIKE[smoothness] / ALIKE[MIDDLE], SHORTEST)
 
     def rise_at_start(smoothness: float) -> float:
         pairs = [start(axis, smoothness)[::-1] for axis in range(2)]
@@ -184,7 +187,7 @@ def _cut(size: int) -> list[slice]:
     """Parts of a side, equal to within one node."""
     parts = -(-size // WINDOW)
     edges = [size * k // parts for k in range(parts + 1)]
-    return [slice(first, last) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(first, last) for first, last in pairwise(edges)]
 
 
 def _coarse(nodes: _Nodes, length: float | None, longest: float) -> tuple[float, float]:
@@ -192,7 +195,7 @@ def _coarse(nodes: _Nodes, length: float | None, longest: float) -> tuple[float,
     lengths = [each for each in LENGTHS if each <= longest] if length is None else [length]
     return max(
         ((rms, each) for each in lengths for rms in DEVIATIONS),
-        key=lambda pair: nodes.rise(SMOOTHNESSES[1], pair[1], pair[0]),
+        key=lambda pair: nodes.rise(MIDDLE, pair[1], pair[0]),
     )
 
 

@@ -23,7 +23,7 @@ DoubleArray = npt.NDArray[np.float64]
 #: limit of the Matern covariances, the Gaussian ``exp(-d**2 / (2 length**2))``.
 SMOOTHNESSES = (1.5, 2.5, np.inf)
 #: Modes of one axis below this share of the strongest are left out.
-WEAKEST = 1e-7
+WEAKEST = 1e-6
 
 
 def axis_modes(count: int, length: float, smoothness: float) -> tuple[DoubleArray, DoubleArray]:
@@ -91,11 +91,11 @@ class FieldModes:
 
     def field(self, amplitudes: DoubleArray) -> DoubleArray:
         """Displacement (..., 2, rows, columns) of amplitudes (..., 2, r, s)."""
-        return self.fade * (self.down @ amplitudes @ self.across.transpose(0, 2, 1))
+        return np.asarray(self.fade * (self.down @ amplitudes @ self.across.transpose(0, 2, 1)))
 
     def project(self, vector: DoubleArray) -> DoubleArray:
         """The transpose of `field`."""
-        return self.down.transpose(0, 2, 1) @ (self.fade * vector) @ self.across
+        return np.asarray(self.down.transpose(0, 2, 1) @ (self.fade * vector) @ self.across)
 
 
 def field_modes(

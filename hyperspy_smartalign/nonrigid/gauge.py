@@ -51,14 +51,21 @@ def common_part(
     first = int(np.floor(min(place[0] for place in arrivals)))
     last = int(np.ceil(max(place[-1] for place in arrivals)))
     rows = np.arange(first, last + 1, dtype=np.float64)
-    total, seen = np.zeros((len(rows), 2)), np.zeros(len(rows))
+    # Summed from row to row: frames that end where others go on then leave no step behind.
+    total, seen = np.zeros((len(rows) - 1, 2)), np.zeros(len(rows) - 1)
     for place, value in zip(arrivals, values, strict=True):
-        inside = (rows >= place[0]) & (rows <= place[-1])
+        inside = (rows[:-1] >= place[0]) & (rows[1:] <= place[-1])
         for column in range(2):
-            total[inside, column] += np.interp(rows[inside], place, value[:, column])
+            total[inside, column] += np.diff(np.interp(rows, place, value[:, column]))[inside]
         seen += inside
-    known = seen >= max(1.0, LEAST_SEEN * len(paths))
-    return rows[known], total[known] / seen[known, None]
+    known = seen >= min(len(paths), max(2.0, LEAST_SEEN * len(paths)))
+    steps = np.where(known[:, None], total / np.maximum(seen, 1.0)[:, None], 0.0)
+    part = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+    # Beyond the rows that are known the part stays as it is at their ends.
+    ends = np.flatnonzero(known)
+    if not len(ends):
+        return rows[:1], part[:1]
+    return rows[ends[0] : ends[-1] + 2], part[ends[0] : ends[-1] + 2]
 
 
 def _with_common(path: LinePath, rows: DoubleArray, part: DoubleArray) -> LinePath:

@@ -27,8 +27,8 @@ def _likelihood(
     lines = vector.size
     order = step.shape[0]
     n = order + 2
-    state, gain, scratch = np.zeros(n), np.zeros(n), np.zeros((3, n))
-    moved = np.zeros(3)
+    state, gain, scratch = np.zeros(n), np.zeros(n), np.zeros((max(order, 1), n))
+    moved = np.zeros(max(order, 1))
     total = 0.0
     for k in range(lines):
         place = -1.0 + 2.0 * k / (lines - 1) if lines > 1 else 0.0

@@ -8,28 +8,20 @@ errors and likelihood, costs a time proportional to the number of lines.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import expm
+from scipy.linalg import expm, solve_continuous_lyapunov
 
 __all__ = ["SMOOTHNESSES", "LineProcess", "matern"]
 
 DoubleArray = npt.NDArray[np.float64]
 
 #: Smoothnesses of the Matern process that are tried.
-SMOOTHNESSES = (0.5, 1.5, 2.5)
+SMOOTHNESSES = (0.5, 1.5, 2.5, 3.5)
 
-# Generators of the states (u, u' / rate, u'' / rate^2), and their stationary covariances at
-# variance 1: from Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, chapter 4.
-_GENERATORS = {
-    0.5: (np.array([[-1.0]]), np.array([[1.0]])),
-    1.5: (np.array([[0.0, 1.0], [-1.0, -2.0]]), np.eye(2)),
-    2.5: (
-        np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, -3.0, -3.0]]),
-        np.array([[1.0, 0.0, -1 / 3], [0.0, 1 / 3, 0.0], [-1 / 3, 0.0, 1.0]]),
-    ),
-}
 # Shorter than this (lines) neighbouring lines are independent, and the exponential underflows.
 _SHORTEST = 0.05
 
@@ -64,12 +56,26 @@ class LineProcess:
         return cls(empty, empty, empty)
 
 
+@cache
+def _system(order: int) -> tuple[DoubleArray, DoubleArray]:
+    """Generator of the states (u, u' / rate, ...) and their stationary covariance at variance 1.
+
+    The process is white noise through ``order`` equal low-pass filters one after the other.
+    """
+    generator = np.eye(order, k=1)
+    generator[-1] = [-comb(order, k) for k in range(order)]
+    drive = np.zeros((order, order))
+    drive[-1, -1] = 1.0
+    covariance = solve_continuous_lyapunov(generator, -drive)
+    return generator, np.asarray(covariance / covariance[0, 0])
+
+
 def matern(smoothness: float, length: float) -> LineProcess:
     """Matern process of unit variance.
 
     Parameters
     ----------
-    smoothness : {0.5, 1.5, 2.5}
+    smoothness : {0.5, 1.5, 2.5, 3.5}
     length : float
         Correlation length in lines: the covariance of 0.5 is ``exp(-k / length)``, those of the
         smoother ones come near ``exp(-k**2 / (2 length**2))``.
@@ -78,9 +84,9 @@ def matern(smoothness: float, length: float) -> LineProcess:
     -------
     LineProcess
     """
-    if smoothness not in _GENERATORS:
+    if smoothness not in SMOOTHNESSES:
         raise ValueError(f"smoothness must be one of {SMOOTHNESSES}, not {smoothness!r}.")
-    generator, start = _GENERATORS[smoothness]
+    generator, start = _system(int(smoothness + 0.5))
     rate = np.sqrt(2 * smoothness) / max(length, _SHORTEST)
     step = np.asarray(expm(rate * generator))
     return LineProcess(step=step, noise=start - step @ start @ step.T, start=start.copy())

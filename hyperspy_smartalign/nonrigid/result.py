@@ -26,7 +26,7 @@ class ScanPrior:
     length : (2,) float64
         Number of lines over which offsets (y, x) are correlated.
     smoothness : float
-        Of the Matern process: 0.5 rough (electronic noise), 1.5, or 2.5 smooth (vibrations).
+        Of the Matern process: 0.5 rough (electronic noise) to 3.5 smooth (vibrations).
     """
 
     rms: DoubleArray

@@ -5,11 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from functools import cache
 from itertools import islice, pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries of linear algebra that are loaded; looking for them takes milliseconds."""
+    return ThreadpoolController()
+
+
+def one_thread_each() -> AbstractContextManager[Any]:
+    """Keep libraries of linear algebra from starting threads of their own in each of ours.
+
+    They would wait for each other: small matrices then take 20 times as long.
+    """
+    limiter: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return limiter
 
 
 def worker_count(num_workers: int | None, tasks: int) -> int:
@@ -55,7 +74,7 @@ def run_tasks(
                 progress(done + 1, count)
         return
     waiting, done = iter(range(count)), 0
-    with ThreadPoolExecutor(workers) as pool:
+    with one_thread_each(), ThreadPoolExecutor(workers) as pool:
         # Twice the threads in hand keeps them busy, and leaves little to end when one fails.
         running = {pool.submit(task, i) for i in islice(waiting, 2 * workers)}
         try:
@@ -82,5 +101,5 @@ def map_chunks(
     parts = chunks(count, worker_count(num_workers, count))
     if len(parts) <= 1:
         return [task(part) for part in parts]
-    with ThreadPoolExecutor(len(parts)) as pool:
+    with one_thread_each(), ThreadPoolExecutor(len(parts)) as pool:
         return list(pool.map(task, parts))
