@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.command import Report
 from benchmarks.contestants import OWN, Contestant, Estimate
 from benchmarks.measures import Judgement, calibration, judge
 from benchmarks.scenarios import Scenario, cramer_rao_bound
 from benchmarks.settings import Settings
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,9 @@ class Aligner:
 
 
 @dataclass(frozen=True)
-class _Frames:
+class Frames:
+    """A stack as the core reads it."""
+
     stack: Stack
 
     def __len__(self) -> int:
@@ -98,7 +100,7 @@ def _smartalign(stack: Stack) -> Estimate:
     from hyperspy_smartalign.parameters import RigidParameters
     from hyperspy_smartalign.rigid import align_frames
 
-    result = align_frames(_Frames(stack), RigidParameters())
+    result = align_frames(Frames(stack), RigidParameters())
     return Estimate(result.shifts, result.precision, result.hop_probability, result.excluded)
 
 
@@ -203,7 +205,16 @@ ALIGNERS = (
     Aligner("HyperSpy: align2D()", "hyperspy.signals", _align2d),
 )
 
-Method = TypeVar("Method", Contestant, Aligner)
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def module(self) -> str: ...
+
+
+Method = TypeVar("Method", bound=_Named)
 
 
 def present(methods: Sequence[Method]) -> tuple[list[Method], dict[str, str]]:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.contestants import CONTESTANTS, OWN
-from benchmarks.targets import Results
+from benchmarks.command import Results
+from benchmarks.contestants import CONTESTANTS
 
 ERROR_FIGURE = "benchmarks_error.png"
 SECONDS_FIGURE = "benchmarks_seconds.png"
-DPI = 110
 MARKERS = "osD^v<>P"
 
 
-def write_figures(results: Results, folder: Path) -> list[Path]:
-    """Write both figures; their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, figure in (
-        (ERROR_FIGURE, error_figure(results)),
-        (SECONDS_FIGURE, seconds_figure(results)),
-    ):
-        path = folder / name
-        figure.savefig(path, dpi=DPI)
-        paths.append(path)
-    return paths
+def figures(results: Results) -> dict[str, Figure]:
+    """Both figures by the names of their files."""
+    return {ERROR_FIGURE: error_figure(results), SECONDS_FIGURE: seconds_figure(results)}
 
 
 def error_figure(results: Results) -> Figure:
@@ -48,12 +38,17 @@ def error_figure(results: Results) -> Figure:
     left.axhline(1, color="0.5", linestyle="--", linewidth=1, zorder=0)
     left.set(yscale="log", ylabel="rms error / Cramér-Rao bound", title="Frames in the right cell")
     right.set(ylabel="frames in a wrong unit cell (%)", title="Unit-cell hops", ylim=(-3, 103))
-    for axes in (left, right):
-        axes.set(xscale="log", xlabel="peak counts a pixel")
-        _tick(axes, sorted({row["dose"] for row in rows}))
-    handles, labels = right.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    finish_panels(figure, sorted({row["dose"] for row in rows}))
     return figure
+
+
+def finish_panels(figure: Figure, doses: Sequence[float]) -> None:
+    """Doses below all panels, and one legend, as all show the same methods."""
+    for axes in figure.axes:
+        axes.set(xscale="log", xlabel="peak counts a pixel")
+        tick(axes, doses)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
 def seconds_figure(results: Results) -> Figure:
@@ -72,7 +67,7 @@ def seconds_figure(results: Results) -> Figure:
         xlabel=f"frames of {height} x {width}",
         ylabel="seconds to find all shifts",
     )
-    _tick(axes, sorted({row["frames"] for row in rows}))
+    tick(axes, sorted({row["frames"] for row in rows}))
     axes.legend(fontsize=8, frameon=False)
     return figure
 
@@ -82,9 +77,13 @@ def _dose(row: Any) -> float:
 
 
 def _style(name: str) -> dict[str, Any]:
-    """The same line for the same method in every figure."""
-    own = name == OWN
-    index = [contestant.name for contestant in CONTESTANTS].index(name)
+    return line_style(name, [contestant.name for contestant in CONTESTANTS])
+
+
+def line_style(name: str, names: Sequence[str]) -> dict[str, Any]:
+    """The same line for the same method in every figure; the first of the names is our own."""
+    index = list(names).index(name)
+    own = not index
     return {
         "label": name,
         "color": "black" if own else f"C{index - 1}",
@@ -95,7 +94,8 @@ def _style(name: str) -> dict[str, Any]:
     }
 
 
-def _tick(axes: Axes, values: list[float]) -> None:
+def tick(axes: Axes, values: Sequence[float]) -> None:
+    """Label the values measured at, and no others."""
     axes.set_xticks(values, [f"{value:g}" for value in values], fontsize=8)
     axes.minorticks_off()
     axes.grid(alpha=0.25)

@@ -17,6 +17,7 @@ PACKAGES = (
     "hyperspy",
     "scikit-image",
     "pystackreg",
+    "SimpleITK",
     "numpy",
     "scipy",
     "numba",

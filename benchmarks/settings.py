@@ -7,9 +7,9 @@ from dataclasses import dataclass
 Shape = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """One size of run.
+@dataclass(frozen=True, kw_only=True)
+class CommonSettings:
+    """What every benchmark wants to know.
 
     Attributes
     ----------
@@ -19,10 +19,36 @@ class Settings:
         Frames of a series in the measurements of accuracy.
     shape : (int, int)
         Rows and columns of its frames.
-    doses, tilt_doses, hop_doses : tuple of float
-        Peak counts a pixel: lattice with errors against the bound, tilt boundary, hops.
-    seeds, rival_seeds, tilt_seeds : int
-        Series at each dose: for this package, for the others, and of the tilt boundary.
+    doses : tuple of float
+        Peak counts a pixel, for errors against the bound.
+    seeds, rival_seeds : int
+        Series at each dose: for this package, and for the others.
+    repeats : int
+        Timed runs, of which the median is kept.
+    patience : float
+        Seconds after which one measurement is not repeated any more.
+    """
+
+    name: str
+    frames: int
+    shape: Shape
+    doses: tuple[float, ...]
+    seeds: int
+    rival_seeds: int
+    repeats: int
+    patience: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(CommonSettings):
+    """One size of run.
+
+    Attributes
+    ----------
+    tilt_doses, hop_doses : tuple of float
+        Peak counts a pixel: tilt boundary, hops.
+    tilt_seeds : int
+        Series of the tilt boundary at each dose.
     calibration_doses : tuple of float
         Doses near the threshold of the small series that hop probabilities are checked on.
     calibration_seeds, calibration_frames : int
@@ -35,24 +61,14 @@ class Settings:
         Numbers of frames for the growth of seconds.
     growth_shape : (int, int)
         Rows and columns of those frames.
-    repeats : int
-        Timed runs, of which the median is kept.
-    patience : float
-        Seconds after which one measurement is not repeated any more.
     limit : float
         A rival that would need more than this many seconds for a longer series is not run on it.
     imports : int
         Fresh processes for the import time.
     """
 
-    name: str
-    frames: int
-    shape: Shape
-    doses: tuple[float, ...]
     tilt_doses: tuple[float, ...]
     hop_doses: tuple[float, ...]
-    seeds: int
-    rival_seeds: int
     tilt_seeds: int
     calibration_doses: tuple[float, ...]
     calibration_seeds: int
@@ -61,8 +77,6 @@ class Settings:
     sizes: tuple[tuple[int, Shape], ...]
     growth: tuple[int, ...]
     growth_shape: Shape
-    repeats: int
-    patience: float
     limit: float
     imports: int
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.command import Results
 from benchmarks.contestants import ALIGNERS, OWN
-
-Results = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

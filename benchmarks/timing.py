@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 
+from benchmarks.command import Report
 from benchmarks.contestants import OWN, Aligner, Contestant
 from benchmarks.scenarios import Scenario
 from benchmarks.settings import Settings, Shape
-
-Report = Callable[[str], None]
 
 # Counts a pixel; all methods do the same work at any dose.
 DOSE = 2.0
@@ -83,19 +82,53 @@ def _stack(frames: int, shape: Shape) -> npt.NDArray[Any]:
 def _time(
     methods: Sequence[Contestant | Aligner], stack: npt.NDArray[Any], settings: Settings
 ) -> list[TimingRow]:
-    """Methods take turns, so that a busy moment of the machine hits none of them alone."""
-    for method in methods:
-        method.run(stack[:WARM_UP_FRAMES])
-    runs: dict[str, list[float]] = {method.name: [] for method in methods}
-    for _ in range(settings.repeats):
-        for method in methods:
-            if sum(runs[method.name]) > settings.patience:
-                continue
-            start = time.perf_counter()
-            method.run(stack)
-            runs[method.name].append(time.perf_counter() - start)
     frames, height, width = stack.shape
+    runs = take_turns(
+        {method.name: method.run for method in methods},
+        [stack],
+        repeats=settings.repeats,
+        patience=settings.patience,
+    )
     return [
-        TimingRow(name, frames, (height, width), statistics.median(seconds), tuple(seconds))
+        TimingRow(name, frames, (height, width), statistics.median(seconds), seconds)
         for name, seconds in runs.items()
     ]
+
+
+def take_turns(
+    methods: Mapping[str, Callable[..., Any]],
+    inputs: Sequence[npt.NDArray[Any]],
+    *,
+    repeats: int,
+    patience: float,
+    warm_up: bool = True,
+) -> dict[str, tuple[float, ...]]:
+    """Seconds of every run of every method.
+
+    Methods take turns, so that a busy moment of the machine hits none of them alone.
+
+    Parameters
+    ----------
+    methods : mapping
+        Functions of the inputs by name.
+    inputs : sequence of array
+        With one item a frame along their first axes.
+    repeats : int
+        Runs of each method.
+    patience : float
+        Seconds after which a method is not run any more.
+    warm_up : bool
+        Whether to bring the methods to life first, on a few frames.
+    """
+    if warm_up:
+        for run in methods.values():
+            run(*(array[:WARM_UP_FRAMES] for array in inputs))
+    runs: dict[str, list[float]] = {name: [] for name in methods}
+    for _ in range(repeats):
+        for name, run in methods.items():
+            if sum(runs[name]) > patience:
+                continue
+            start = time.perf_counter()
+            run(*inputs)
+            runs[name].append(time.perf_counter() - start)
+    return {name: tuple(seconds) for name, seconds in runs.items()}

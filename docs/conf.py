@@ -48,6 +48,7 @@ exclude_patterns = [
     "_build",
     "examples",
     "benchmarks_table.rst",
+    "benchmarks_nonrigid_table.rst",
     # What the gallery offers for download is not a page of its own.
     "auto_examples/*.ipynb",
     "auto_examples/*.py",

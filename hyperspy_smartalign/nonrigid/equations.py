@@ -266,9 +266,11 @@ def _gather(
                 expected = level + brightness + contrast * model
                 residual = pixel - expected
                 spread = 1.0 + denoised / others
-                variance = max(noise_offset + noise_gain * expected, noise_floor) * spread
-                weight = 1.0 / variance
-                size = residual * residual * weight
+                variance = max(noise_offset + noise_gain * expected, noise_floor)
+                # Where the model has slopes its filter lets all noise of the mean pass.
+                weight = 1.0 / (variance * (1.0 + 1.0 / others))
+                variance *= spread
+                size = residual * residual / variance
                 if sampled:
                     index = min(max(int((expected - low) * bin_scale), 0), last_bin)
                     bins[0, index] += 1.0

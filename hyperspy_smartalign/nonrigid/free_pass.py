@@ -21,7 +21,7 @@ __all__ = ["free_state", "gain_of_fields", "improve_fields", "settle_fields"]
 DoubleArray = npt.NDArray[np.float64]
 
 #: Nodes across the shorter side of a frame, and the distances between which they are kept, px.
-NODES, CLOSEST, FARTHEST = 24, 6.0, 32.0
+NODES, CLOSEST, FARTHEST = 24, 6.0, 16.0
 #: The prior is estimated anew until fields move by less than this share of their error.
 SETTLED = 0.3
 
@@ -30,9 +30,9 @@ def free_state(state: State, settings: Settings, shape: tuple[int, int]) -> Stat
     """The state with a free displacement field for every frame, the same as its lines."""
     if all(isinstance(path, FreePath) for path in state.paths):
         return state
-    spacing = settings.length
-    if spacing is None:
-        spacing = float(np.clip(min(shape) / NODES, CLOSEST, FARTHEST))
+    spacing = float(np.clip(min(shape) / NODES, CLOSEST, FARTHEST))
+    if settings.length is not None:
+        spacing = max(min(spacing, settings.length / 2), 2.0)
     paths = tuple(FreePath.of(path.transform(), shape, spacing) for path in state.paths)
     return replace(state, paths=paths, prior=None, errors=(), change=np.inf, damping=1.0)
 
@@ -62,6 +62,7 @@ def improve_fields(state: State, evaluated: Evaluated, settings: Settings) -> St
         prior = estimate_free_prior(
             [each.apart(before[index]) for index, each in nodes.items()],
             spacing=before[0].spacing,
+            length=settings.length,
             previous=prior if prior is not None and prior.rms.any() else None,
             num_workers=settings.num_workers,
         )

@@ -87,7 +87,7 @@ class FieldModes:
     def variance(self) -> DoubleArray:
         """Variance (2, r, s) that each amplitude adds to the sum over all nodes, px^2."""
         down, across = (self.down**2).sum(1), (self.across**2).sum(1)
-        return down[:, :, None] * across[:, None, :]
+        return np.asarray(down[:, :, None] * across[:, None, :])
 
     def field(self, amplitudes: DoubleArray) -> DoubleArray:
         """Displacement (..., 2, rows, columns) of amplitudes (..., 2, r, s)."""

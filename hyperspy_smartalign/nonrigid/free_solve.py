@@ -116,7 +116,7 @@ class _Posterior:
 
 
 def _inner(first: DoubleArray, second: DoubleArray) -> DoubleArray:
-    return np.einsum("kcij,kcij->k", first, second)[:, None, None, None]
+    return np.asarray(np.einsum("kcij,kcij->k", first, second)[:, None, None, None])
 
 
 def _fade(path: FreePath, prior: ScanPrior) -> DoubleArray:

@@ -48,6 +48,15 @@ class _Prepared:
         information, vector = self.equations.joined(half)
         return information, vector + np.einsum("kij,kj->ki", information, self.present)
 
+    def apart(self) -> tuple[DoubleArray, DoubleArray]:
+        """A and b (lines, 2) of each offset by itself, the other being where it is.
+
+        Where structure has a direction, what one component does would pass for the other.
+        """
+        information, vector = self.equations.joined()
+        own = np.diagonal(information, axis1=1, axis2=2)[:, :2]
+        return own, vector[:, :2] + own * self.present[:, :2]
+
 
 def _prepared(
     path: LinePath, equations: LineEquations, line_noise: float, model: str, about_drift: bool
@@ -117,7 +126,7 @@ def improve_lines(
     prior = state.prior
     if model != "affine" and (prior is None or state.change > SETTLED * state.error):
         prior = estimate_prior(
-            [each.quadratic() for each in prepared.values()],
+            [each.apart() for each in prepared.values()],
             length=settings.length,
             previous=prior if prior is not None and prior.rms.any() else None,
             num_workers=settings.num_workers,

@@ -39,7 +39,7 @@ class _Lines:
     def __init__(self, data: Sequence[tuple[DoubleArray, DoubleArray]], axis: int) -> None:
         self._data = [
             (
-                np.ascontiguousarray(information[:, axis, axis]),
+                np.ascontiguousarray(information[:, axis]),
                 np.ascontiguousarray(vector[:, axis]),
             )
             for information, vector in data
@@ -68,9 +68,9 @@ def estimate_prior(
 
     Parameters
     ----------
-    data : sequence of ((lines, m, m) array, (lines, m) array)
-        A and b of the lines of each frame, about no displacement but mean and drift. The first two
-        parameters are the offsets (slow, fast).
+    data : sequence of ((lines, 2) array, (lines, 2) array)
+        A and b of the offset (slow, fast) of each line, each by itself, about no displacement but
+        mean and drift.
     length : float, optional
         Correlation length in lines, where the user gave it.
     previous : ScanPrior, optional

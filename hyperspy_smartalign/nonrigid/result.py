@@ -22,11 +22,13 @@ class ScanPrior:
     Attributes
     ----------
     rms : (2,) float64
-        Standard deviation (y, x) of a line's offset about the drift of its frame, px.
+        Standard deviation of a line's offset (slow, fast) about the drift of its frame, or of a
+        free displacement (y, x) about its mean, px.
     length : (2,) float64
-        Number of lines over which offsets (y, x) are correlated.
+        Distance over which these are correlated: lines, or px of a free field.
     smoothness : float
-        Of the Matern process: 0.5 rough (electronic noise) to 3.5 smooth (vibrations).
+        Of the Matern process: 0.5 rough (electronic noise) to 3.5 smooth (vibrations), infinite
+        for a Gaussian one.
     """
 
     rms: DoubleArray

@@ -145,9 +145,9 @@ class NonrigidParameters(Parameters):
         None,
         label="Smoothing",
         desc=(
-            "Scan lines over which offsets are correlated, distance of the nodes of the control "
-            "grid (free), or width of the smoothing kernel (gradient). None estimates it from "
-            "the series."
+            "Distance over which displacements are correlated: scan lines, or pixels (free); or "
+            "width of the smoothing kernel (gradient solver; None: 2 lines, or 12 px). None "
+            "estimates it from the series."
         ),
         group="convergence",
         unit="px",

@@ -1,34 +1,19 @@
-"""The benchmarks: that they run, and that they count right."""
+"""The rigid benchmarks: that they run, and that they count right."""
 
 from __future__ import annotations
-
-import importlib
-import json
-import subprocess
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
 
-pytestmark = pytest.mark.skipif(
-    not (ROOT / "benchmarks").is_dir(), reason="the benchmarks are in the project's repository only"
-)
+@pytest.fixture
+def measures(benchmark_module):
+    return benchmark_module("measures")
 
 
 @pytest.fixture
-def measures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT))
-    return importlib.import_module("benchmarks.measures")
-
-
-@pytest.fixture
-def contestants(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT))
-    return importlib.import_module("benchmarks.contestants")
+def contestants(benchmark_module):
+    return benchmark_module("contestants")
 
 
 def drift(frames: int) -> np.ndarray:
@@ -124,24 +109,13 @@ def test_every_contestant_has_the_sign_and_axes_of_the_project(contestants):
 
 
 @pytest.mark.slow
-def test_the_command_writes_results_table_and_figures(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.rigid", "--tiny", "--output", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    results = json.loads((tmp_path / "rigid.json").read_text(encoding="utf-8"))
+def test_the_command_writes_results_table_and_figures(run_tiny):
+    results, table = run_tiny("rigid", "benchmarks_table.rst")
     contestants = {row["contestant"] for row in results["accuracy"]}
     assert {"smartalign", "HyperSpy estimate_shift2D"} <= contestants
     assert {row["frames"] for row in results["growth"]} == {4, 8}
     assert all(row["seconds"] > 0 for row in (*results["sizes"], *results["growth"]))
     assert results["calibration"]
-    table = (tmp_path / "benchmarks_table.rst").read_text(encoding="utf-8")
     assert "Cramér-Rao bound" in table
     for name in contestants:
         assert name in table
-    for name in ("benchmarks_error.png", "benchmarks_seconds.png"):
-        path = tmp_path / "_static" / name
-        assert 1_000 < path.stat().st_size < 150_000
-        assert f"/_static/{name}" in table
-
-    docutils = pytest.importorskip("docutils.core")
-    docutils.publish_doctree(table, settings_overrides={"halt_level": 2, "report_level": 2})
