@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.command import Results
 from benchmarks.figures import finish_panels, line_style
@@ -31,34 +32,31 @@ def error_figure(results: Results) -> Figure:
     left.axhline(1, color="0.5", linestyle="--", linewidth=1, zorder=0)
     left.set(yscale="log", ylabel="rms error / bound with prior", title="Mean of each scan line")
     right.set(yscale="log", ylabel="rms error (px an axis)", title="Displacement of every pixel")
+    for axes in (left, right):
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
     finish_panels(figure, sorted({row["dose"] for row in rows}))
     return figure
 
 
 def seconds_figure(results: Results) -> Figure:
-    """Seconds of every method, one group of bars a size of series."""
-    figure = Figure(figsize=(6.8, 4.0), layout="constrained")
+    """Seconds of every method, one row of points a size of series."""
+    figure = Figure(figsize=(6.8, 3.6), layout="constrained")
     axes = figure.subplots()
     sizes = [(frames, *shape) for frames, shape, _ in results["settings"]["sizes"]]
-    names = list(dict.fromkeys(row["method"] for row in results["sizes"]))
-    height = 0.8 / len(names)
-    for index, name in enumerate(names):
+    for name in dict.fromkeys(row["method"] for row in results["sizes"]):
         mine = [row for row in results["sizes"] if row["method"] == name]
         places = [sizes.index((row["frames"], *row["shape"])) for row in mine]
-        bars = axes.barh(
-            [place + index * height for place in places],
-            [row["seconds"] for row in mine],
-            height=0.9 * height,
-            color=line_style(name, NAMES)["color"],
-            label=name,
-        )
-        axes.bar_label(bars, [f" {row['seconds']:.2g} s" for row in mine], fontsize=8)
-    middle = 0.4 - height / 2
-    labels = [f"{frames} of\n{h} x {w}" for frames, h, w in sizes]
-    axes.set_yticks([index + middle for index in range(len(sizes))], labels)
-    axes.invert_yaxis()
-    axes.set(xscale="log", xlabel="seconds from rigid shifts to fields")
-    axes.margins(x=0.12)
-    axes.grid(axis="x", alpha=0.25)
+        style = line_style(name, NAMES) | {"linestyle": "", "markersize": 8}
+        axes.plot([row["seconds"] for row in mine], places, **style)
+    axes.set_yticks(range(len(sizes)), [f"{frames} of\n{h} x {w}" for frames, h, w in sizes])
+    axes.set(
+        xscale="log",
+        xlabel="seconds from rigid shifts to displacements",
+        ylim=(len(sizes) - 0.5, -0.5),
+    )
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.grid(alpha=0.25)
     figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     return figure

@@ -61,11 +61,16 @@ particle = np.hypot(*(grid - crystal.centre[:, None, None])) < 0.33 * min(shape)
 # cycles turn the frames before its lines are fitted.
 
 
-def residual(aligned):
-    """Rms error in px on the particle, less what all frames share."""
+def errors_of(aligned):
+    """Error (frame, y or x, row, column) of the displacements, less what all frames share."""
     transforms = aligned.smartalign.alignment.transforms
-    error = np.array([t.displacement(shape) for t in transforms]) - known
-    return np.sqrt(np.mean((error - error.mean(axis=0))[..., particle] ** 2))
+    errors = np.array([t.displacement(shape) for t in transforms]) - known
+    return errors - errors.mean(axis=0)
+
+
+def residual(aligned):
+    """Rms error in px on the particle."""
+    return np.sqrt(np.mean(errors_of(aligned)[..., particle] ** 2))
 
 
 rigid = series.align_rigid(show_progressbar=False)
@@ -99,16 +104,17 @@ print("known:", *(f"{angle:6.2f}" for angle in np.rad2deg(angles)))
 print("found:", *(f"{angle:6.2f}" for angle in found))
 
 # %%
-# The averages
+# What is left
 # ------------
+#
+# The error of the first frame on the particle, less what all frames share.
 
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-for axis, name in zip(axes, ("rigid", "scan_locked alone", "row_fitting alone"), strict=True):
-    image = results[name].smartalign.average()
-    top, left = results[name].smartalign.alignment.canvas.origin
-    corner = image.isig[10 - left : 70 - left, 10 - top : 70 - top].data
-    axis.imshow(corner, cmap="gray", vmin=0, vmax=1.15 * dose)
-    axis.set(title=f"{name}: {residual(results[name]):.2f} px", xticks=[], yticks=[])
+figure, axes = plt.subplots(1, 4, figsize=(11, 3.4), layout="constrained")
+for axis, (name, aligned) in zip(axes, results.items(), strict=True):
+    left = np.where(particle, np.hypot(*errors_of(aligned)[0]), np.nan)
+    drawn = axis.imshow(left[16:-16, 16:-16], cmap="viridis", vmin=0, vmax=1.5)
+    axis.set(title=f"{name}\n{residual(aligned):.2f} px rms", xticks=[], yticks=[])
+figure.colorbar(drawn, ax=axes, label="error (px)")
 plt.show()
 
 # %%

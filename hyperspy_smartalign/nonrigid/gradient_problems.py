@@ -147,7 +147,7 @@ class LineProblem:
             trend, rest = self._parts(moved)
             rest = _scaled(self._gaussian, step) * rest
             moved[:-1] = trend + fft.idct(rest, axis=0, norm="ortho")
-        return self.start + self._hold[:, None] * (moved - self.start)
+        return np.asarray(self.start + self._hold[:, None] * (moved - self.start))
 
     def penalty(self, values: DoubleArray) -> float:
         """What roughness adds to the misfit."""

@@ -31,6 +31,8 @@ SETTLED = 0.3
 SWINGING = 0.8
 #: by this factor, but not below the least.
 SHORTER, SHORTEST = 0.6, 0.2
+#: Mean square of the slopes along lines, in units of their variance, below which there are none.
+LEAST_SLOPE = 3.0
 #: Change of a line in one pass, px, beyond which the fit is no longer linear.
 LONGEST_STEP = 2.0
 
@@ -136,6 +138,7 @@ def improve_lines(
     paths = list(before)
     errors = [np.full((path.lines, 2), np.nan) for path in paths]
     order = list(prepared)
+    significance = np.zeros((len(order), 2))
 
     def solve(position: int) -> None:
         index = order[position]
@@ -146,6 +149,9 @@ def improve_lines(
         slopes = path.slopes
         if smoothed.values.shape[1] == 4:
             slopes = slopes + smoothed.values[:, 2:] / max((path.length - 1) / 2, 1.0)
+            total = slopes[0] * (path.length - 1) / 2
+            spread = np.diagonal(smoothed.covariance[0])[2:]
+            significance[position] = total**2 / np.maximum(spread, 1e-30)
         if settings.constrain_edges:
             change = change * _fade(path.lines)[:, None]
         paths[index] = replace(path, offsets=path.offsets + change, slopes=slopes)
@@ -153,6 +159,9 @@ def improve_lines(
         errors[index] = np.sqrt(np.maximum(spread, 0.0))
 
     run_tasks(solve, len(order), num_workers=settings.num_workers)
+    if model == "affine" and significance.size and significance.mean() < LEAST_SLOPE:
+        # Lines that are straight by all that is known are drawn faster, and add no noise.
+        paths = [replace(path, slopes=np.zeros_like(path.slopes)) for path in paths]
     settled = settle_lines(state, paths, settings, tilted=model != "scan_locked")
     return replace(
         settled,

@@ -22,7 +22,7 @@ _RING[1, 1] = False
 
 
 def without_spikes(pixels: npt.NDArray[Any]) -> FloatArray:
-    """Copy of a frame with hot and dead pixels, and single-pixel spikes, as NaN.
+    """A frame with hot and dead pixels, and single-pixel spikes, as NaN.
 
     Parameters
     ----------
@@ -31,8 +31,9 @@ def without_spikes(pixels: npt.NDArray[Any]) -> FloatArray:
     Returns
     -------
     (h, w) float32 array
+        The frame itself, where it is of that type and has none.
     """
-    frame = np.array(pixels, np.float32)
+    frame = np.asarray(pixels, np.float32)
     known = np.isfinite(frame)
     if known.sum() < 16:
         return frame
@@ -48,8 +49,8 @@ def without_spikes(pixels: npt.NDArray[Any]) -> FloatArray:
     top = ndimage.maximum_filter(filled, footprint=_RING, mode="nearest")
     bottom = ndimage.minimum_filter(filled, footprint=_RING, mode="nearest")
     beyond = np.maximum(frame - top, bottom - frame)
-    frame[outside & (beyond > np.maximum(SPREADS * (top - bottom), spread))] = np.nan
-    return frame
+    spikes = outside & (beyond > np.maximum(SPREADS * (top - bottom), spread))
+    return np.where(spikes, np.float32(np.nan), frame)
 
 
 class ComparedFrames:

@@ -101,12 +101,15 @@ def line_errors() -> Callable[..., tuple[DoubleArray, DoubleArray]]:
         for axis in sorted(set(axes)):
             group = [i for i, each in enumerate(axes) if each == axis]
             grid = np.arange(margin, len(errors[group[0]]) - margin)
-            at_grid = np.array(
-                [
-                    [np.interp(grid, places[i], errors[i][:, column]) for column in (0, 1)]
-                    for i in group
-                ]
-            ) - free[None, :, None]
+            at_grid = (
+                np.array(
+                    [
+                        [np.interp(grid, places[i], errors[i][:, column]) for column in (0, 1)]
+                        for i in group
+                    ]
+                )
+                - free[None, :, None]
+            )
             shared = at_grid.mean(0)
             common.append(np.mean(shared**2, axis=1))
             freedom = len(group) / max(len(group) - 1, 1)

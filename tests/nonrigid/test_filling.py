@@ -10,7 +10,9 @@ from hypothesis.extra import numpy as hnp
 from hyperspy_smartalign.nonrigid.filling import fill_periodic
 
 images = hnp.arrays(
-    np.float32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.floats(-5, 5, width=32)
+    np.float32,
+    st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    elements=st.floats(-5, 5, width=32),
 )
 
 

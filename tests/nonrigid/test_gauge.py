@@ -13,7 +13,9 @@ ALL = np.ones(8, bool)
 
 
 def still(axis: int = 0, shift=(0.0, 0.0)) -> LinePath:
-    return LinePath(np.tile(np.asarray(shift, float), (LINES, 1)), np.zeros((LINES, 2)), LINES, axis)
+    return LinePath(
+        np.tile(np.asarray(shift, float), (LINES, 1)), np.zeros((LINES, 2)), LINES, axis
+    )
 
 
 def wave(periods: float = 3.0, size: float = 0.2) -> np.ndarray:

@@ -37,9 +37,7 @@ def drift(size=0.5):
 
 
 def gain(halves, process=PROCESS, rms=RMS, *, groups=(), against_drift=False, **options):
-    return line_gain(
-        halves, process, rms, groups=groups, against_drift=against_drift, **options
-    )
+    return line_gain(halves, process, rms, groups=groups, against_drift=against_drift, **options)
 
 
 @pytest.mark.parametrize("against_drift", [False, True])

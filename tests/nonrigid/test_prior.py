@@ -55,7 +55,7 @@ def test_a_process_is_found_again(kind, length, smoothness):
 def test_smooth_vibrations_are_found_again():
     data = quadratics((0.5, 0.8), 6.0, "gaussian", information=(50.0, 30.0))
     prior = estimate_prior(data)
-    assert prior.smoothness == 2.5
+    assert prior.smoothness >= 2.5
     # No Matern process is as smooth as a Gaussian one: a longer and stronger one comes nearest, by
     # 10 % here and by 30 % where lines are known much better.
     np.testing.assert_allclose(prior.rms, (0.5, 0.8), rtol=0.3)

@@ -111,9 +111,7 @@ def test_same_as_dense(m, process, scale):
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=60, deadline=None)
-def test_same_as_dense_whatever(
-    m, smoothness, length, rms, scale, lines, drift, drift_error, seed
-):
+def test_same_as_dense_whatever(m, smoothness, length, rms, scale, lines, drift, drift_error, seed):
     axes = min(m, 2)
     information, vector = quadratics(m, scale, seed=seed, lines=50)
     data = information[:lines], vector[:lines]
