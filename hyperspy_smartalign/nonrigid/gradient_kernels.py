@@ -145,9 +145,9 @@ def line_forces(
                 smm += model * model
                 sfm += pixel * model
             else:
-                square += most * most
-            g0, g1 = -scale * float(slope_slow[j]), -scale * float(slope_fast[j])
-            h0, h1 = float(slopes_of_frame[0, k, j]), float(slopes_of_frame[1, k, j])
+                square += float(most * most)
+            g0, g1 = -scale * slope_slow[j], -scale * slope_fast[j]
+            h0, h1 = slopes_of_frame[0, k, j], slopes_of_frame[1, k, j]
             of_model, of_frame = g0 * g0 + g1 * g1, h0 * h0 + h1 * h1
             share_model = of_model / (of_model + rigour * size + _TINY)
             share_frame = of_frame / (of_frame + rigour * size + _TINY)

@@ -46,8 +46,8 @@ def without_spikes(pixels: npt.NDArray[Any]) -> FloatArray:
     if not outside.any():
         return frame
     filled = np.where(known, frame, np.float32(0.5 * (low + high)))
-    top = ndimage.maximum_filter(filled, footprint=_RING, mode="nearest")
-    bottom = ndimage.minimum_filter(filled, footprint=_RING, mode="nearest")
+    top = ndimage.maximum_filter(filled, footprint=_RING, mode="mirror")
+    bottom = ndimage.minimum_filter(filled, footprint=_RING, mode="mirror")
     beyond = np.maximum(frame - top, bottom - frame)
     spikes = outside & (beyond > np.maximum(SPREADS * (top - bottom), spread))
     return np.where(spikes, np.float32(np.nan), frame)
