@@ -13,7 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
 
-from hyperspy_smartalign.resampling import Accumulated, Accumulator, resample_frame
+from hyperspy_smartalign.resampling import (
+    Accumulated,
+    Accumulator,
+    Resampled,
+    resample_frame,
+)
+from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.workers import map_chunks
 from hyperspy_smartalign.rigid.reference import EDGE, LEAST_COVERAGE, SIGNIFICANCE
 from hyperspy_smartalign.rigid.store import FrameStore
@@ -129,14 +135,13 @@ class Reference:
         height, width = self.window_shape
         top, left = (-np.round(shift) - self.margin).astype(int)
         window = Canvas(int(top), int(left), height, width)
-        total, coverage = self._others(index, window)
         weight = self.weight_of_others(index)
-        if weight <= 0 or not (coverage > 0).any():
+        if weight <= 0:
             return None
-        least = max(LEAST_COVERAGE * weight, 1e-6)
-        safe = np.maximum(coverage, 1e-9)
-        seen = coverage >= least
-        mean = np.where(seen, total / safe - self.level, 0.0).astype(np.float32)
+        mean, coverage = self._others(index, window, max(LEAST_COVERAGE * weight, 1e-6))
+        seen = coverage > 0
+        if not seen.any():
+            return None
         fill_periodic(mean, seen)
         spectrum = fft.rfft2(mean, workers=1)
         spectrum *= self.gain(weight)
@@ -147,11 +152,15 @@ class Reference:
             ndimage.minimum_filter1d(seen, size, axis=0, mode="constant"),
             size, axis=1, mode="constant",
         )  # fmt: skip
-        count = np.where(trusted, coverage, 0.0).astype(np.float32)
-        return Model(coefficients, count, (float(top), float(left)))
+        coverage[~trusted] = 0.0
+        return Model(coefficients, coverage, (float(top), float(left)))
 
-    def _others(self, index: int, window: Canvas) -> tuple[DoubleArray, DoubleArray]:
-        """Weighted sum and summed weights of the frames that a frame is compared with."""
+    def _others(self, index: int, window: Canvas, least: float) -> tuple[FloatArray, FloatArray]:
+        """Mean, less the level, of the frames that a frame is compared with, and their weight.
+
+        Both 0 where these weigh less than `least`.
+        """
+        mean, weights = np.empty(window.shape, np.float32), np.empty(window.shape, np.float32)
         if self.fixed is not None or self.reach is not None:
             members = [self.fixed] if self.fixed is not None else self._members(index)
             accumulator = Accumulator(window.shape)
@@ -159,21 +168,51 @@ class Reference:
                 drawn = draw(self.store, member, self.transforms[member], window)
                 accumulator.add(drawn, weight=float(self.weights[member]))
             summed = accumulator.result()
-            return summed.total, summed.coverage
-        rows = slice(window.top - self.canvas.top, window.top - self.canvas.top + window.height)
-        columns = slice(
-            window.left - self.canvas.left, window.left - self.canvas.left + window.width
-        )
-        total, coverage = self.total[rows, columns], self.coverage[rows, columns]
-        weight = self.weights[index]
-        if weight <= 0:
-            return total, coverage
-        # Its own pixels are taken out: a frame compared with a mean that holds it stays put.
-        own = draw(self.store, index, self.transforms[index], window)
-        return (
-            total - weight * np.where(own.covered, own.pixels, 0.0),
-            np.maximum(coverage - weight * own.covered, 0.0),
-        )
+            total, coverage, own = summed.total, summed.coverage, None
+        else:
+            rows = slice(window.top - self.canvas.top, window.top - self.canvas.top + window.height)
+            columns = slice(
+                window.left - self.canvas.left, window.left - self.canvas.left + window.width
+            )
+            total, coverage, own = self.total[rows, columns], self.coverage[rows, columns], None
+            if self.weights[index] > 0:
+                # Its own pixels are taken out: compared with a mean that holds it, it stays put.
+                own = draw(self.store, index, self.transforms[index], window)
+        if own is None:
+            own = Resampled(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.bool_))
+        _mean_of_others(
+            total, coverage, own.pixels, own.covered, float(self.weights[index]), self.level,
+            least, mean, weights,
+        )  # fmt: skip
+        return mean, weights
+
+
+@compiled
+def _mean_of_others(
+    total: DoubleArray,
+    coverage: DoubleArray,
+    own: FloatArray,
+    covered: BoolArray,
+    weight: float,
+    level: float,
+    least: float,
+    mean: FloatArray,
+    weights: FloatArray,
+) -> None:
+    """Take a frame out of a sum, and divide; `own` of a single pixel is no frame."""
+    single = own.size == 1
+    for y in range(total.shape[0]):
+        for x in range(total.shape[1]):
+            value, seen = total[y, x], coverage[y, x]
+            if not single and covered[y, x]:
+                value -= weight * own[y, x]
+                seen -= weight
+            if seen >= least:
+                mean[y, x] = value / seen - level
+                weights[y, x] = seen
+            else:
+                mean[y, x] = 0.0
+                weights[y, x] = 0.0
 
 
 def _to_coefficients(shape: tuple[int, int]) -> FloatArray:
@@ -183,7 +222,7 @@ def _to_coefficients(shape: tuple[int, int]) -> FloatArray:
     return np.asarray(rows[:, None] * columns[None, :], np.float32)
 
 
-def draw(store: FrameStore, index: int, transform: Transform, window: Canvas):  # type: ignore[no-untyped-def]
+def draw(store: FrameStore, index: int, transform: Transform, window: Canvas) -> Resampled:
     """One frame on a window of the common frame, 0 where it saw nothing."""
     return resample_frame(
         store.frame(index), transform, window, fill=0.0, coefficients=store.coefficients(index)

@@ -15,7 +15,7 @@ from hyperspy_smartalign.parameters import RigidParameters
 from hyperspy_smartalign.quality.noise import NoiseModel
 
 from .condensing import group_members, low_snr_shifts, spread_over_frames
-from .consensus import find_consensus
+from .consensus import find_consensus, smoothest_path
 from .hops import HopCheck, check_hops, search_radius
 from .pairs import PairCandidates, choose_pairs, measure_pairs
 from .prefilter import prefilter_frame
@@ -44,6 +44,8 @@ HOP_ROUNDS = 6
 MOST_DOUBT = 0.5
 #: Log-odds below which a shift is reported as doubtful: one in 20.
 DOUBTFUL_MARGIN = 3.0
+#: Steps of the drift up to this many px are as good as none when unit cells are chosen.
+LEAST_STEP = 3.0
 
 
 class NotAlignableError(ValueError):
@@ -117,8 +119,13 @@ def _estimate(
     model_error: float,
     num_workers: int | None,
     progress: Progress,
+    *,
+    smooth: bool = False,
 ) -> _Estimate:
-    """Shifts of the used frames from the correlations of pairs."""
+    """Shifts of the used frames from the correlations of pairs.
+
+    `smooth` asks for those that change least in time among the nearly equal.
+    """
     members = [used[part] for part in group_members(len(used), parameters.group)]
     if len(members) < 2:
         raise NotAlignableError(
@@ -173,15 +180,16 @@ def _estimate(
             placed += number
             progress("consensus", min(placed, count), count)
 
-        found = find_consensus(spectra, measured, max_shift=limit, progress=count_frames)
+        if smooth:
+            shifts = smoothest_path(spectra, measured, max_shift=limit, progress=count_frames)
+        else:
+            shifts = find_consensus(
+                spectra, measured, max_shift=limit, progress=count_frames
+            ).shifts
         accepted, chosen = agreeing_pairs(
-            pairs,
-            measured.shifts,
-            found.shifts,
-            threshold=parameters.outlier_threshold,
-            least=least,
+            pairs, measured.shifts, shifts, threshold=parameters.outlier_threshold, least=least
         )
-        shifts, linked = found.shifts, np.isfinite(found.shifts[:, 0])
+        linked = np.isfinite(shifts[:, 0])
         solved = solve_pairs(pairs, chosen, accepted, count)
         # Pairs that agree give sub-pixel shifts; frames they do not reach keep the common vote.
         if solved.linked.sum() > 1 and accepted.mean() > 0.5:
@@ -312,7 +320,7 @@ def _doubt(hops: HopCheck, used: BoolArray) -> float:
 def _frames_to_move(hops: HopCheck, used: BoolArray) -> BoolArray:
     """The frames most likely in the wrong place, at most a quarter of all at a time."""
     # Even odds are no reason to leave the place that all pairs agree on.
-    moving: BoolArray = used & (np.abs(hops.better).max(1) > 0) & (hops.margin < 0)
+    moving: BoolArray = used & (np.abs(hops.better).max(1) > 0) & (hops.margin < -DOUBTFUL_MARGIN)
     order = np.argsort(np.where(moving, hops.margin, np.inf))
     moving[order[max(1, int(used.sum()) // 4) :]] = False
     return moving
@@ -342,6 +350,20 @@ class _Solution:
     margin: DoubleArray
     doubt: float
 
+    def cost(self, scale: float) -> float:
+        """Minus the log-odds of all shifts, and of their steps from frame to frame.
+
+        Steps follow Cauchy's law: a few large ones are dear, not impossible.
+        """
+        used = self.state.used
+        evidence = np.logaddexp(0.0, -self.margin[used]).sum()
+        return float(evidence + np.log1p((self.step_lengths / scale) ** 2).sum())
+
+    @property
+    def step_lengths(self) -> DoubleArray:
+        """Distances (px) from each used frame to the next."""
+        return np.hypot(*np.diff(self.state.shifts[self.state.used], axis=0).T)
+
 
 def _solution(
     store: FrameStore,
@@ -351,11 +373,15 @@ def _solution(
     model_error: float,
     num_workers: int | None,
     progress: Progress,
+    *,
+    smooth: bool = False,
 ) -> _Solution:
     """Estimate, then refine, with one assumption on how much frames differ."""
     used, reasons = used.copy(), dict(reasons)
     members = np.flatnonzero(used)
-    estimate = _estimate(store, members, parameters, model_error, num_workers, progress)
+    estimate = _estimate(
+        store, members, parameters, model_error, num_workers, progress, smooth=smooth
+    )
     shifts = np.zeros((len(store), 2))
     shifts[members] = np.nan_to_num(estimate.shifts)
     for index in members[~estimate.linked]:
@@ -373,6 +399,37 @@ def _solution(
         store, _State(shifts, used, noise, reasons), parameters, num_workers, progress
     )
     return _Solution(estimate, state, refined, hops.margin, _doubt(hops, state.used))
+
+
+def _best_solution(
+    store: FrameStore,
+    used: BoolArray,
+    reasons: dict[int, str],
+    parameters: RigidParameters,
+    num_workers: int | None,
+    progress: Progress,
+) -> _Solution:
+    """The registration, tried again in other ways where it leaves doubt.
+
+    First with frames that differ less. Then, where any frame may be in another unit cell, on the
+    smoothest path: of solutions about as likely the one that drifts least is taken.
+    """
+
+    def solve(model_error: float, *, smooth: bool = False) -> _Solution:
+        return _solution(
+            store, used, reasons, parameters, model_error, num_workers, progress, smooth=smooth
+        )
+
+    best = solve(MODEL_ERRORS[0])
+    if best.doubt > MOST_DOUBT and parameters.exponent is None:
+        best = min(best, solve(MODEL_ERRORS[1]), key=lambda found: found.doubt)
+    voted = parameters.mode != "low_snr" and parameters.outliers == "consensus"
+    if voted and (best.margin[best.state.used] < DOUBTFUL_MARGIN).any():
+        smooth = solve(MODEL_ERRORS[0], smooth=True)
+        steps = np.concatenate([best.step_lengths, smooth.step_lengths])
+        scale = max(LEAST_STEP, 2.0 * float(np.median(steps)))
+        best = min(smooth, best, key=lambda found: found.cost(scale))
+    return best
 
 
 def align_frames(
@@ -436,10 +493,7 @@ def align_frames(
             + "; ".join(f"frame {i}: {text}" for i, text in sorted(reasons.items())[:5])
         )
 
-    solution = _solution(store, used, reasons, parameters, MODEL_ERRORS[0], num_workers, report)
-    if solution.doubt > MOST_DOUBT and parameters.exponent is None:
-        other = _solution(store, used, reasons, parameters, MODEL_ERRORS[1], num_workers, report)
-        solution = min(solution, other, key=lambda found: found.doubt)
+    solution = _best_solution(store, used, reasons, parameters, num_workers, report)
     state, refined, margin = solution.state, solution.refined, solution.margin
     estimate = solution.estimate
 

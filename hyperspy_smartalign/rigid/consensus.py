@@ -16,13 +16,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+from scipy.sparse.csgraph import (
+    breadth_first_order,
+    connected_components,
+    minimum_spanning_tree,
+)
 
 from .pairs import PairCandidates, overlap_gain
 from .peaks import best_maxima
 from .spectra import Spectra
 
-__all__ = ["Consensus", "find_consensus"]
+__all__ = ["Consensus", "find_consensus", "smoothest_path"]
 
 #: Rounds of placing, re-estimating the spectrum and placing again.
 MAX_ROUNDS = 4
@@ -35,6 +39,11 @@ IMPERFECTION = 0.5
 #: A place this share of the field away from where a frame is expected is held back by one standard
 #: deviation of its vote (two such shares by four): it breaks ties and no more.
 TIE_REACH = 0.125
+#: On the smoothest path a frame takes the nearest of the maxima of at least this share of the
+#: highest. Those of a lattice that row jitter blurs differ by less; others by more.
+EVEN_SHARE = 0.7
+EVEN_MAXIMA = 64
+SMOOTHING_SWEEPS = 3
 
 
 @dataclass(frozen=True)
@@ -104,21 +113,10 @@ class _Ballot:
         bounds: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None,
     ) -> tuple[npt.NDArray[np.float64], float]:
         """Best place of a frame (px) and its lead over the second best in noise deviations."""
-        spectra = self.spectra
-        shape = spectra.map_shape
-        weight = spectra.weight(float(count))
-        # Centred on the guess, so that places are unwrapped around it.
-        centred = spectra.phases(guess)
-        product = (spectra.frames[index] * np.conj(total)).sum(0) * weight * centred
-        vote = fft.irfft2(product, s=shape, workers=1)
-        overlap = fft.irfft2(spectra.overlap * np.conj(phases) * centred, s=shape) / count
-        gain = overlap_gain(overlap)
-        limits = None
-        if bounds is not None:
-            limits = (
-                ((bounds[0] - guess) / self.step)[None],
-                ((bounds[1] - guess) / self.step)[None],
-            )
+        shape = self.spectra.map_shape
+        weight = self.spectra.weight(float(count))
+        vote, gain = self._correlation(index, total, phases, count, guess, weight)
+        limits = self._limits(guess, bounds)
         variance = (weight**2 * (np.abs(total) ** 2).sum(0) * self._disturbance).sum()
         variance /= (shape[0] * shape[1]) ** 2
         deviation = float(np.sqrt(max(variance, np.finfo(np.float64).tiny)))
@@ -132,6 +130,55 @@ class _Ballot:
         runner_up = scores[0, 1] if np.isfinite(scores[0, 1]) else 0.0
         lead = (scores[0, 0] - runner_up) / deviation
         return guess + positions[0, 0] * self.step, float(lead)
+
+    def nearest(
+        self,
+        index: int,
+        total: npt.NDArray[np.complex64],
+        phases: npt.NDArray[np.complex64],
+        count: int,
+        guess: npt.NDArray[np.float64],
+        bounds: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None,
+    ) -> npt.NDArray[np.float64]:
+        """Of the places nearly as good as the best, the nearest to the guess (px)."""
+        weight = self.spectra.weight(float(count))
+        vote, gain = self._correlation(index, total, phases, count, guess, weight)
+        positions, scores = best_maxima(
+            vote[None], gain[None], count=EVEN_MAXIMA, limits=self._limits(guess, bounds)
+        )
+        distance = np.hypot(*(positions[0] * self.step).T)
+        even = np.isfinite(distance) & (scores[0] >= EVEN_SHARE * scores[0, 0])
+        if not even.any():
+            return guess
+        return np.asarray(guess + positions[0, np.where(even, distance, np.inf).argmin()] * self.step)
+
+    def _correlation(
+        self,
+        index: int,
+        total: npt.NDArray[np.complex64],
+        phases: npt.NDArray[np.complex64],
+        count: int,
+        guess: npt.NDArray[np.float64],
+        weight: npt.NDArray[np.float32],
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Correlation of a frame with the sum of others, and the gain that undoes the overlap."""
+        spectra = self.spectra
+        # Centred on the guess, so that places are unwrapped around it.
+        centred = spectra.phases(guess)
+        product = (spectra.frames[index] * np.conj(total)).sum(0) * weight * centred
+        vote = fft.irfft2(product, s=spectra.map_shape, workers=1)
+        overlap = fft.irfft2(spectra.overlap * np.conj(phases) * centred, s=spectra.map_shape)
+        return vote, overlap_gain(overlap / count)
+
+    def _limits(
+        self,
+        guess: npt.NDArray[np.float64],
+        bounds: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None,
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+        """`bounds` around the guess, in pixels of the map."""
+        if bounds is None:
+            return None
+        return ((bounds[0] - guess) / self.step)[None], ((bounds[1] - guess) / self.step)[None]
 
     def bounds(
         self, shifts: npt.NDArray[np.float64], voters: npt.NDArray[np.intp]
@@ -267,6 +314,13 @@ def _chain(
     return shifts, placed
 
 
+def _links(measured: PairCandidates, count: int) -> npt.NDArray[np.bool_]:
+    """Which frames are compared with which, (n, n)."""
+    links = np.zeros((count, count), bool)
+    links[measured.pairs[:, 0], measured.pairs[:, 1]] = True
+    return links | links.T
+
+
 def find_consensus(
     spectra: Spectra,
     measured: PairCandidates,
@@ -297,9 +351,7 @@ def find_consensus(
     Consensus
     """
     n = len(spectra.frames)
-    links = np.zeros((n, n), bool)
-    links[measured.pairs[:, 0], measured.pairs[:, 1]] = True
-    links |= links.T
+    links = _links(measured, n)
     step = np.array(spectra.step)
     if not links.any():
         return Consensus(np.full((n, 2), np.nan), np.zeros(n), spectra)
@@ -335,3 +387,80 @@ def find_consensus(
     shifts = centred(shifts)
     shifts[~placed] = np.nan
     return Consensus(shifts=shifts, lead=np.where(placed, lead, 0.0), spectra=spectra)
+
+
+def smoothest_path(
+    spectra: Spectra,
+    measured: PairCandidates,
+    *,
+    max_shift: tuple[float, float] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> npt.NDArray[np.float64]:
+    """Shifts on which frames agree nearly as well as they can, and that change least in time.
+
+    Where unit cells look alike, or row jitter blurs what tells them apart, the highest maximum of a
+    vote is in a random cell, and the frames placed after it follow. Here each frame takes, of all
+    places nearly as good as the best, the one nearest to where the drift so far leads; first frame
+    after frame, then each between its neighbours in time. Where cells do differ the result is worse
+    than that of `find_consensus`: a later comparison of the two with the pixels tells.
+
+    Parameters
+    ----------
+    spectra, measured, max_shift, progress
+        As in `find_consensus`.
+
+    Returns
+    -------
+    (n, 2) float64
+        Frame pixels, mean zero; NaN for frames that no chain of pairs links to most others.
+    """
+    n = len(spectra.frames)
+    links = _links(measured, n)
+    shifts = np.full((n, 2), np.nan)
+    _, label = connected_components(coo_array(links), directed=False)
+    joined = np.flatnonzero((label == np.argmax(np.bincount(label))) & links.any(1))
+    if not len(joined):
+        return shifts
+    ballot = _Ballot(spectra, links, max_shift)
+    placed = np.zeros(n, bool)
+    shifts[joined] = 0.0
+    aligned = np.zeros_like(spectra.frames)
+    phases = np.zeros((n, *spectra.overlap.shape), np.complex64)
+
+    def put(index: int, guess: npt.NDArray[np.float64]) -> float:
+        """Place a frame near `guess`; by how many map pixels it moved."""
+        voters = np.flatnonzero(links[index] & placed)
+        near = np.abs(shifts[voters] - guess) < 0.5 * ballot.size
+        voters = voters[near.all(axis=1) & (voters != index)]
+        place = guess
+        if len(voters):
+            total, phase = aligned[voters].sum(0), phases[voters].sum(0)
+            bounds = ballot.bounds(shifts, voters)
+            place = ballot.nearest(index, total, phase, len(voters), guess, bounds)
+        change = place - shifts[index]
+        shifts[index], placed[index] = place, True
+        phases[index] = spectra.phases(place)
+        aligned[index] = spectra.frames[index] * phases[index]
+        return float(np.abs(change / ballot.step).max())
+
+    for k, index in enumerate(map(int, joined)):
+        before = shifts[joined[:k]]
+        # A drift of its own accord is known after a few frames; before, none is the best guess.
+        drift = np.median(np.diff(before, axis=0), axis=0) if k > 2 else np.zeros(2)
+        put(index, before[-1] + drift if k else np.zeros(2))
+        if progress is not None:
+            progress(1)
+    for _ in range(SMOOTHING_SWEEPS if len(joined) > 2 else 0):
+        moved = 0.0
+        for k, index in enumerate(map(int, joined)):
+            path = shifts[joined]
+            if 0 < k < len(joined) - 1:
+                guess = 0.5 * (path[k - 1] + path[k + 1])
+            else:
+                drift = np.median(np.diff(path, axis=0), axis=0)
+                guess = path[1] - drift if k == 0 else path[-2] + drift
+            moved = max(moved, put(index, guess))
+        if moved <= 1.0:
+            break
+    shifts[joined] -= shifts[joined].mean(0)
+    return shifts
