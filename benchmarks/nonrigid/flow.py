@@ -1,13 +1,14 @@
 """Dense registration by other packages, each set up as well as we could.
 
 All follow one plan. Frames are placed by their fields and averaged; each frame is then registered
-with the average, moved to where the frame is by its rigid shift; and so on for some rounds. The
-frame is the fixed image and the average the moving one: so fields are those of the frame's own
-pixels, in which its lines are rows, and it is the less noisy image whose gradient is taken. Both
-are smoothed a little, which makes all methods better at all doses.
+with the average of all, moved to where the frame is by its rigid shift; and so on for some rounds.
+The frame is the fixed image: so fields are those of its own pixels, in which its lines are rows.
+Optical flow takes its gradients from the moving image then, the less noisy one.
 
-Fields of row means instead of whole ones make the average sharper, but the row means that follow
-from it are not better (tried at 10 counts: 0.19 px either way for all three).
+Options were chosen on 8 frames of 192 x 192 of `scan_series`, seed 0. A Gaussian of 1.5 px on both
+images helped the row means of all methods at 10 counts, and one of 3 px was worse for them than 1.5
+at 1 and 50 counts. Fields made of row means in the first round left the row means of the second
+within 4 % of what they were (10 counts).
 """
 
 from __future__ import annotations
@@ -87,21 +88,29 @@ def _field(frame: Pixels, average: Pixels, shift: FloatArray, flow: Flow) -> Pix
 
 
 def tv_l1(fixed: Pixels, moving: Pixels) -> npt.NDArray[Any]:
-    """scikit-image, as it comes."""
+    """scikit-image, as it comes.
+
+    A larger attachment, 50, follows the rows better at 10 and 50 counts, and at 1 count worse; its
+    fields are worse at all three.
+    """
     from skimage.registration import optical_flow_tvl1
 
     return np.asarray(optical_flow_tvl1(fixed, moving))
 
 
 def ilk(fixed: Pixels, moving: Pixels) -> npt.NDArray[Any]:
-    """scikit-image; its own radius, and a Gaussian window, which is better than the flat one."""
+    """scikit-image; its own radius, and a Gaussian window, better than a flat one at 10 counts."""
     from skimage.registration import optical_flow_ilk
 
     return np.asarray(optical_flow_ilk(fixed, moving, radius=7, gaussian=True))
 
 
 def demons(fixed: Pixels, moving: Pixels) -> npt.NDArray[Any]:
-    """SimpleITK; wider smoothing of the field follows the rows less well at all doses."""
+    """SimpleITK.
+
+    Wider smoothing of the field, 4 px, follows the rows less well at 10 counts (0.21 px for 0.16),
+    with less noise in the field (0.41 px for 0.56).
+    """
     import SimpleITK
 
     method = SimpleITK.DemonsRegistrationFilter()

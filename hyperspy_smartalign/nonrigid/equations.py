@@ -84,6 +84,20 @@ class LineEquations(FrameFit):
             vector=self.vector - (share * self.residual)[..., None] * self.lever,
         )
 
+    def disagreement(self) -> DoubleArray:
+        """Squared difference of what the halves say, over its variance, of each line seen by both.
+
+        About 2 on average, if the noise of the pixels is white.
+        """
+        first, second = self.information[..., :2, :2]
+        scale = np.trace(first + second, axis1=1, axis2=2)
+        seen = np.minimum(np.linalg.det(first), np.linalg.det(second)) > 1e-6 * scale**2
+        first, second = first[seen], second[seen]
+        pulls = self.vector[:, seen, :2, None]
+        apart = np.linalg.solve(first, pulls[0]) - np.linalg.solve(second, pulls[1])
+        known = first @ np.linalg.solve(first + second, second)
+        return np.asarray((apart.transpose(0, 2, 1) @ known @ apart)[:, 0, 0])
+
     def score(self, change: DoubleArray, half: int) -> float:
         """Rise of the log-likelihood of one half by a change (lines, m) of the parameters."""
         information, vector = self.joined(half)

@@ -17,13 +17,36 @@ from hyperspy_smartalign.resampling.workers import run_tasks
 from .process import LineProcess
 from .smoother import smooth_lines
 
-__all__ = ["line_gain"]
+__all__ = ["dispersion", "line_gain"]
 
 DoubleArray = npt.NDArray[np.float64]
 Quadratic = tuple[DoubleArray, DoubleArray]
 
 #: Standard deviation of a drift or slope that is as good as none, px.
 NONE = 1e-6
+
+
+def dispersion(disagreements: Sequence[DoubleArray]) -> float:
+    """How much more the halves of the lines disagree than the noise of their pixels explains.
+
+    1 for white noise. More where noise is correlated along the lines, or where frames differ in
+    other ways than by the displacement of their lines: then pixels say less than they seem to.
+
+    Parameters
+    ----------
+    disagreements : sequence of (k,) array
+        Of each frame: `LineEquations.disagreement`.
+
+    Returns
+    -------
+    float
+        At least 1.
+    """
+    squares = np.concatenate([*disagreements, np.empty(0)])
+    if len(squares) < 8:
+        return 1.0
+    # The median of a chi-square with 2 degrees of freedom: lines where things moved do not count.
+    return float(max(np.median(squares) / (2 * np.log(2)), 1.0))
 
 
 def _fitted(data: Quadratic, process: LineProcess | None, rms: DoubleArray) -> DoubleArray:

@@ -1,4 +1,4 @@
-"""Likelihood of a process of lines along one axis: the filter of `smoother`, for one number a line."""
+"""Likelihood of a process of lines along one axis: the filter of `smoother` in one number."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from hyperspy_smartalign.resampling.workers import run_tasks
 
 from .equations import LineEquations
 from .gauge import anchor
-from .held_out import line_gain
+from .held_out import dispersion, line_gain
 from .lines import LinePath
 from .prior import estimate_prior
 from .process import LineProcess, matern
@@ -60,9 +60,7 @@ class _Prepared:
         return own, vector[:, :2] + own * self.present[:, :2]
 
 
-def _prepared(
-    path: LinePath, equations: LineEquations, line_noise: float, model: str, about_drift: bool
-) -> _Prepared:
+def _prepared(path: LinePath, equations: LineEquations, model: str, about_drift: bool) -> _Prepared:
     present = np.zeros(equations.vector.shape[1:])
     if about_drift:
         place = np.stack([np.ones(path.lines), path.place()], axis=1)
@@ -71,7 +69,7 @@ def _prepared(
         base = np.tile(path.mean, (path.lines, 1))
         present[:, 2:] = path.slopes * (path.length - 1) / 2
     present[:, :2] = path.offsets - base
-    corrected = equations.with_line_noise(line_noise)
+    corrected = equations
     if model == "scan_locked":
         corrected, present = corrected.offsets_only(), present[:, :2]
     return _Prepared(base, present, corrected)
@@ -89,8 +87,11 @@ def _prepare_all(
     line_noise = 0.0
     if settings.line_noise and known:
         line_noise = float(np.median([each.line_noise() for each in known.values()]))
+    corrected = {i: each.with_line_noise(line_noise) for i, each in known.items()}
+    share = 1.0 / dispersion([each.disagreement() for each in corrected.values()])
     return {
-        i: _prepared(paths[i], each, line_noise, model, about_drift) for i, each in known.items()
+        i: _prepared(paths[i], each.scaled(share), model, about_drift)
+        for i, each in corrected.items()
     }
 
 

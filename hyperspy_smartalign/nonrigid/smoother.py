@@ -110,94 +110,88 @@ def _step_covariance(
 
 
 @compiled
-def _filter(
+def _seen_by(
+    covariance: DoubleArray, spots: npt.NDArray[np.int64], amounts: DoubleArray, gain: DoubleArray
+) -> None:
+    """gain = P H^T, where row c of H holds `amounts` at `spots`."""
+    for i in range(covariance.shape[0]):
+        for c in range(spots.shape[0]):
+            total = 0.0
+            for s in range(spots.shape[1]):
+                total += covariance[i, spots[c, s]] * amounts[c, s]
+            gain[i, c] = total
+
+
+@compiled
+def _forward(
     information: DoubleArray,
     vector: DoubleArray,
     place: DoubleArray,
     step: DoubleArray,
     noise: DoubleArray,
     scale: DoubleArray,
+    spots: npt.NDArray[np.int64],
+    amounts: DoubleArray,
     state: DoubleArray,
     covariance: DoubleArray,
-    order: int,
-    back: bool,
-    values: DoubleArray,
-    spread: DoubleArray,
+    states: DoubleArray,
+    covariances: DoubleArray,
+    weights: DoubleArray,
+    forces: DoubleArray,
 ) -> float:
-    """Filter, and smooth if `back`; returns the log-likelihood.
+    """Filter from the first line to the last; returns the log-likelihood.
 
-    The state holds the processes of the axes (`order` each), then for each axis mean and drift,
-    then the constant slopes along the lines.
+    Keeps the predicted state of every line, and with what weight and force the line corrects it.
     """
     lines, m = vector.shape
-    axes = scale.size
-    n = state.size
-    base = axes * order
+    axes, order, n = scale.size, step.shape[0], state.size
     scratch = np.empty((max(order, 1), n))
-    states = np.empty((lines if back else 1, n))
-    covariances = np.empty((lines if back else 1, n, n))
-    weights = np.empty((lines if back else 1, m, m))
-    forces = np.empty((lines if back else 1, m))
-    gain = np.empty((n, m))
-    moved = np.empty(base)
+    gain, used = np.empty((n, m)), np.empty((n, m))
+    moved = np.empty(max(axes * order, 1))
     matrix, inner = np.empty((m, m)), np.empty((m, m))
     expected, left = np.empty(m), np.empty(m)
     likelihood = 0.0
-    project = np.zeros((m, n))
-    for a in range(axes):
-        if order > 0:
-            project[a, a * order] = 1.0
-        project[a, base + 2 * a] = 1.0
-    for c in range(axes, m):
-        project[c, base + 2 * axes + c - axes] = 1.0
     for k in range(lines):
         if k > 0 and order > 0:
-            moved[:] = 0.0
             for a in range(axes):
                 for i in range(order):
+                    total = 0.0
                     for j in range(order):
-                        moved[a * order + i] += step[i, j] * state[a * order + j]
-            state[:base] = moved
+                        total += step[i, j] * state[a * order + j]
+                    moved[a * order + i] = total
+            for i in range(axes * order):
+                state[i] = moved[i]
             _step_covariance(covariance, step, axes, order, scratch)
             for a in range(axes):
                 for i in range(order):
                     for j in range(order):
                         covariance[a * order + i, a * order + j] += scale[a] ** 2 * noise[i, j]
         for a in range(axes):
-            project[a, base + 2 * a + 1] = place[k]
-        at = k if back else 0
-        if back:
-            states[k] = state
-            covariances[k] = covariance
-        # gain = P H^T, inner = H P H^T
-        for i in range(n):
-            for c in range(m):
-                total = 0.0
-                for j in range(n):
-                    total += covariance[i, j] * project[c, j]
-                gain[i, c] = total
+            amounts[a, 1] = place[k]
+        states[k] = state
+        covariances[k] = covariance
+        _seen_by(covariance, spots, amounts, gain)
         known = information[k]
-        matrix[:] = 0.0
-        expected[:] = 0.0
-        inner[:] = 0.0
         for c in range(m):
-            for j in range(n):
-                expected[c] += project[c, j] * state[j]
+            total = 0.0
+            for s in range(spots.shape[1]):
+                total += amounts[c, s] * state[spots[c, s]]
+            expected[c] = total
             for d in range(m):
-                for j in range(n):
-                    inner[c, d] += project[c, j] * gain[j, d]
-        for c in range(m):
-            matrix[c, c] = 1.0
-            for d in range(m):
-                for e in range(m):
-                    matrix[c, d] += known[c, e] * inner[e, d]
-        inverse, log_determinant = _invert(matrix)
+                total = 0.0
+                for s in range(spots.shape[1]):
+                    total += amounts[c, s] * gain[spots[c, s], d]
+                inner[c, d] = total
         for c in range(m):
             left[c] = vector[k, c]
             for d in range(m):
                 left[c] -= known[c, d] * expected[d]
-        weight = weights[at]
-        force = forces[at]
+                total = 1.0 if c == d else 0.0
+                for e in range(m):
+                    total += known[c, e] * inner[e, d]
+                matrix[c, d] = total
+        inverse, log_determinant = _invert(matrix)
+        weight, force = weights[k], forces[k]
         for c in range(m):
             force[c] = 0.0
             for d in range(m):
@@ -205,100 +199,123 @@ def _filter(
                 weight[c, d] = 0.0
                 for e in range(m):
                     weight[c, d] += inverse[c, e] * known[e, d]
-        likelihood -= 0.5 * log_determinant
         _make_symmetric(weight)
+        # log p = left (C^-1 + A)^-1 left / 2 + b z - z A z / 2 at the prediction
+        likelihood -= 0.5 * log_determinant
         for c in range(m):
-            # log p = left (C^-1 + A)^-1 left / 2 + b z - z A z / 2 at the prediction
             for d in range(m):
                 likelihood += 0.5 * left[c] * inner[c, d] * force[d]
             likelihood += expected[c] * 0.5 * (vector[k, c] + left[c])
         for i in range(n):
             for c in range(m):
                 state[i] += gain[i, c] * force[c]
-        for i in range(n):
-            for c in range(m):
                 total = 0.0
                 for d in range(m):
                     total += gain[i, d] * weight[d, c]
-                scratch_value = total
-                for j in range(n):
-                    covariance[i, j] -= scratch_value * gain[j, c]
-        _make_symmetric(covariance)
-    if not back:
-        return likelihood
-    pull = np.zeros(n)
-    grip = np.zeros((n, n))
-    kept, inner_pull = np.empty((n, m)), np.empty(m)
-    side, corner = np.empty((m, n)), np.empty((m, m))
-    for back_k in range(lines):
-        k = lines - 1 - back_k
+                used[i, c] = total
+            for j in range(i + 1):
+                value = covariance[i, j]
+                for c in range(m):
+                    value -= used[i, c] * gain[j, c]
+                covariance[i, j] = value
+                covariance[j, i] = value
+    return likelihood
+
+
+@compiled
+def _backward(
+    place: DoubleArray,
+    step: DoubleArray,
+    axes: int,
+    spots: npt.NDArray[np.int64],
+    amounts: DoubleArray,
+    states: DoubleArray,
+    covariances: DoubleArray,
+    weights: DoubleArray,
+    forces: DoubleArray,
+    values: DoubleArray,
+    spread: DoubleArray,
+) -> None:
+    """Smooth from the last line to the first, with what `_forward` kept."""
+    lines, m = values.shape
+    order, n = step.shape[0], states.shape[1]
+    most = spots.shape[1]
+    back = np.ascontiguousarray(step.T)
+    scratch, moved = np.empty((max(order, 1), n)), np.empty(max(axes * order, 1))
+    gain, kept, held = np.empty((n, m)), np.empty((n, m)), np.empty((n, m))
+    side, corner, inner_pull = np.empty((m, n)), np.empty((m, m)), np.empty(m)
+    # What the lines after this one ask of its state: pull, and how firmly: grip.
+    pull, grip = np.zeros(n), np.zeros((n, n))
+    for later in range(lines):
+        k = lines - 1 - later
         for a in range(axes):
-            project[a, base + 2 * a + 1] = place[k]
-        covariance = covariances[k]
+            amounts[a, 1] = place[k]
+        _seen_by(covariances[k], spots, amounts, gain)
+        # With K = P H^T W: pull <- (1 - K H)^T pull + H^T force, and so for grip.
+        for c in range(m):
+            inner_pull[c] = 0.0
+            for i in range(n):
+                total = 0.0
+                for d in range(m):
+                    total += gain[i, d] * weights[k, d, c]
+                kept[i, c] = total
+                inner_pull[c] += total * pull[i]
+            for j in range(n):
+                side[c, j] = 0.0
+            for i in range(n):
+                for j in range(n):
+                    side[c, j] += kept[i, c] * grip[i, j]
+        for c in range(m):
+            for d in range(m):
+                total = weights[k, c, d]
+                for j in range(n):
+                    total += side[c, j] * kept[j, d]
+                corner[c, d] = total
+        for c in range(m):
+            for s in range(most):
+                i, amount = spots[c, s], amounts[c, s]
+                pull[i] += amount * (forces[k, c] - inner_pull[c])
+                for j in range(n):
+                    grip[i, j] -= amount * side[c, j]
+                    grip[j, i] -= amount * side[c, j]
+        for c in range(m):
+            for d in range(m):
+                for s in range(most):
+                    for t in range(most):
+                        change = amounts[c, s] * amounts[d, t] * corner[c, d]
+                        grip[spots[c, s], spots[d, t]] += change
+        _make_symmetric(grip)
         for i in range(n):
             for c in range(m):
                 total = 0.0
                 for j in range(n):
-                    total += covariance[i, j] * project[c, j]
-                gain[i, c] = total
-        # With K = P H^T W: pull <- (1 - K H)^T pull + H^T force, and so for grip.
-        kept[:] = 0.0
-        for i in range(n):
-            for c in range(m):
-                for d in range(m):
-                    kept[i, c] += gain[i, d] * weights[k, d, c]
-        inner_pull[:] = 0.0
-        side[:] = 0.0
-        for c in range(m):
-            for i in range(n):
-                inner_pull[c] += kept[i, c] * pull[i]
-                for j in range(n):
-                    side[c, j] += kept[i, c] * grip[i, j]
-        corner[:] = 0.0
-        for c in range(m):
-            for d in range(m):
-                for j in range(n):
-                    corner[c, d] += side[c, j] * kept[j, d]
-        for i in range(n):
-            for c in range(m):
-                if project[c, i] != 0.0:
-                    pull[i] += project[c, i] * (forces[k, c] - inner_pull[c])
-        for i in range(n):
-            for j in range(n):
-                change = 0.0
-                for c in range(m):
-                    if project[c, i] != 0.0:
-                        change -= project[c, i] * side[c, j]
-                    if project[c, j] != 0.0:
-                        change -= side[c, i] * project[c, j]
-                    for d in range(m):
-                        both = project[c, i] * project[d, j]
-                        if both != 0.0:
-                            change += both * (weights[k, c, d] + corner[c, d])
-                grip[i, j] += change
-        _make_symmetric(grip)
+                    total += grip[i, j] * gain[j, c]
+                held[i, c] = total
         for c in range(m):
             total = 0.0
+            for s in range(most):
+                total += amounts[c, s] * states[k, spots[c, s]]
             for j in range(n):
-                total += project[c, j] * states[k, j] + gain[j, c] * pull[j]
+                total += gain[j, c] * pull[j]
             values[k, c] = total
             for d in range(m):
                 total = 0.0
+                for s in range(most):
+                    total += amounts[c, s] * gain[spots[c, s], d]
                 for i in range(n):
-                    total += project[c, i] * gain[i, d]
-                    for j in range(n):
-                        total -= gain[i, c] * grip[i, j] * gain[j, d]
+                    total -= gain[i, c] * held[i, d]
                 spread[k, c, d] = total
         if order > 0:
             # pull <- F^T pull, grip <- F^T grip F
-            moved[:] = 0.0
             for a in range(axes):
                 for i in range(order):
+                    total = 0.0
                     for j in range(order):
-                        moved[a * order + i] += step[j, i] * pull[a * order + j]
-            pull[:base] = moved
-            _step_covariance(grip, step.T, axes, order, scratch)
-    return likelihood
+                        total += back[i, j] * pull[a * order + j]
+                    moved[a * order + i] = total
+            for i in range(axes * order):
+                pull[i] = moved[i]
+            _step_covariance(grip, back, axes, order, scratch)
 
 
 def smooth_lines(
@@ -310,7 +327,6 @@ def smooth_lines(
     drift: npt.ArrayLike | None = None,
     drift_error: float = UNKNOWN,
     slope_error: float = UNKNOWN,
-    back: bool = True,
 ) -> Smoothed:
     """Posterior of the parameters of every line of a frame.
 
@@ -331,8 +347,6 @@ def smooth_lines(
         Its standard error. The mean of the frame is always free.
     slope_error : float
         Standard error of the slopes along the line, which are expected to be 0.
-    back : bool
-        False for the likelihood alone; values and covariances are then empty.
 
     Returns
     -------
@@ -345,8 +359,8 @@ def smooth_lines(
     state = np.zeros(n)
     covariance = np.zeros((n, n))
     for a in range(axes):
-        place = slice(a * order, (a + 1) * order)
-        covariance[place, place] = scale[a] ** 2 * process.start
+        block = slice(a * order, (a + 1) * order)
+        covariance[block, block] = scale[a] ** 2 * process.start
     base = axes * order
     covariance[range(base, n), range(base, n)] = UNKNOWN**2
     slopes = range(base + 2 * axes, n)
@@ -355,11 +369,24 @@ def smooth_lines(
         covariance[base + 2 * a + 1, base + 2 * a + 1] = drift_error**2
         if drift is not None:
             state[base + 2 * a + 1] = np.asarray(drift, np.float64)[a]
-    values = np.empty((lines if back else 0, m))
-    spread = np.empty((lines if back else 0, m, m))
-    likelihood = _filter(
+    # The state holds the processes of the axes, then mean and drift of each, then the slopes.
+    spots, amounts = np.zeros((m, 3), np.int64), np.zeros((m, 3))
+    for a in range(axes):
+        spots[a] = base + 2 * a, base + 2 * a + 1, a * order
+        amounts[a] = 1.0, 0.0, float(order > 0)
+    for c in range(axes, m):
+        spots[c, 0], amounts[c, 0] = base + axes + c, 1.0
+    place = np.linspace(-1.0, 1.0, lines)
+    step = np.ascontiguousarray(process.step)
+    states, covariances = np.empty((lines, n)), np.empty((lines, n, n))
+    weights, forces = np.empty((lines, m, m)), np.empty((lines, m))
+    likelihood = _forward(
         np.ascontiguousarray(information, np.float64), np.ascontiguousarray(vector, np.float64),
-        np.linspace(-1.0, 1.0, lines), np.ascontiguousarray(process.step),
-        np.ascontiguousarray(process.noise), scale, state, covariance, order, back, values, spread,
+        place, step, np.ascontiguousarray(process.noise), scale, spots, amounts, state, covariance,
+        states, covariances, weights, forces,
     )  # fmt: skip
+    values, spread = np.empty((lines, m)), np.empty((lines, m, m))
+    _backward(
+        place, step, axes, spots, amounts, states, covariances, weights, forces, values, spread
+    )
     return Smoothed(values, spread, float(likelihood))

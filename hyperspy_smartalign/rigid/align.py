@@ -23,6 +23,7 @@ from .refinement import Refined, refine_shifts
 from .rejecting import blank_frames, unlike_frames
 from .result import PairTable, RigidResult
 from .solving import (
+    DriftPrior,
     agreeing_pairs,
     scores_below,
     smoothness_scores,
@@ -44,8 +45,6 @@ HOP_ROUNDS = 6
 MOST_DOUBT = 0.5
 #: Log-odds below which a shift is reported as doubtful: one in 20.
 DOUBTFUL_MARGIN = 3.0
-#: Steps of the drift up to this many px are as good as none when unit cells are chosen.
-LEAST_STEP = 3.0
 
 
 class NotAlignableError(ValueError):
@@ -294,16 +293,17 @@ def _refine(
 
     hops = check(state)
     for _ in range(HOP_ROUNDS if wanted else 0):
-        moving = _frames_to_move(hops, state.used)
-        if not moving.any():
+        prior = DriftPrior.of(state.shifts[state.used])
+        moves = _moves(hops, state, prior)
+        if not moves.any():
             break
-        shifts = state.shifts + np.where(moving[:, None], hops.better, 0.0)
+        shifts = state.shifts + moves
         tried = replace(state, shifts=shifts - shifts[state.used].mean(0))
         fitted = one_pass(tried, "refining 1")
         tried = replace(tried, shifts=fitted.shifts, noise=fitted.noise)
         after = check(tried)
         # Frames judge each other: a move that leaves more of them in doubt was none for the better.
-        if _doubt(after, state.used) >= _doubt(hops, state.used):
+        if _cost(after.margin, tried, prior) >= _cost(hops.margin, state, prior):
             break
         state, refined, hops = tried, fitted, after
     for number in range(1, wanted):
@@ -317,13 +317,36 @@ def _doubt(hops: HopCheck, used: BoolArray) -> float:
     return float((1.0 / (1.0 + np.exp(np.clip(hops.margin[used], -50, 50)))).sum())
 
 
-def _frames_to_move(hops: HopCheck, used: BoolArray) -> BoolArray:
-    """The frames most likely in the wrong place, at most a quarter of all at a time."""
-    # Even odds are no reason to leave the place that all pairs agree on.
-    moving: BoolArray = used & (np.abs(hops.better).max(1) > 0) & (hops.margin < -DOUBTFUL_MARGIN)
-    order = np.argsort(np.where(moving, hops.margin, np.inf))
-    moving[order[max(1, int(used.sum()) // 4) :]] = False
-    return moving
+def _cost(margin: DoubleArray, state: _State, prior: DriftPrior) -> float:
+    """Minus the log-odds of all shifts being right, and of the drift from frame to frame."""
+    evidence = np.logaddexp(0.0, -margin[state.used]).sum()
+    steps = np.diff(state.shifts[state.used], axis=0)
+    return float(evidence + prior.cost(steps).sum())
+
+
+def _moves(hops: HopCheck, state: _State, prior: DriftPrior) -> DoubleArray:
+    """Displacements (px) of the frames most likely in the wrong place, at most a quarter of all.
+
+    Where the pixels cannot tell, a frame goes to the place nearest to its neighbours in time.
+    """
+    members = np.flatnonzero(state.used)
+    path = np.pad(state.shifts[members], ((1, 1), (0, 0)), constant_values=np.nan)
+    here, before, after = path[1:-1, None], path[:-2, None], path[2:, None]
+
+    def cost(places: DoubleArray) -> DoubleArray:
+        return prior.cost(places - before) + prior.cost(after - places)
+
+    places = hops.places[members]
+    known = np.isfinite(places[..., 0])
+    gain = np.where(known, hops.odds[members] + cost(here) - cost(here + places), -np.inf)
+    best = gain.argmax(1)
+    rows = np.arange(len(members))
+    highest = gain[rows, best]
+    order = np.argsort(-highest)[: max(1, len(members) // 4)]
+    moving = order[highest[order] > 0]
+    moves = np.zeros_like(state.shifts)
+    moves[members[moving]] = places[moving, best[moving]]
+    return moves
 
 
 def _messages(state: _State, margin: DoubleArray) -> list[str]:
@@ -349,20 +372,6 @@ class _Solution:
     refined: Refined
     margin: DoubleArray
     doubt: float
-
-    def cost(self, scale: float) -> float:
-        """Minus the log-odds of all shifts, and of their steps from frame to frame.
-
-        Steps follow Cauchy's law: a few large ones are dear, not impossible.
-        """
-        used = self.state.used
-        evidence = np.logaddexp(0.0, -self.margin[used]).sum()
-        return float(evidence + np.log1p((self.step_lengths / scale) ** 2).sum())
-
-    @property
-    def step_lengths(self) -> DoubleArray:
-        """Distances (px) from each used frame to the next."""
-        return np.hypot(*np.diff(self.state.shifts[self.state.used], axis=0).T)
 
 
 def _solution(
@@ -426,9 +435,9 @@ def _best_solution(
     voted = parameters.mode != "low_snr" and parameters.outliers == "consensus"
     if voted and (best.margin[best.state.used] < DOUBTFUL_MARGIN).any():
         smooth = solve(MODEL_ERRORS[0], smooth=True)
-        steps = np.concatenate([best.step_lengths, smooth.step_lengths])
-        scale = max(LEAST_STEP, 2.0 * float(np.median(steps)))
-        best = min(smooth, best, key=lambda found: found.cost(scale))
+        priors = (DriftPrior.of(found.state.shifts[found.state.used]) for found in (smooth, best))
+        prior = min(priors, key=lambda prior: prior.scale)
+        best = min(smooth, best, key=lambda found: _cost(found.margin, found.state, prior))
     return best
 
 

@@ -10,7 +10,7 @@ aligned sum of the others, so each vote costs one small inverse transform.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -421,6 +421,9 @@ def smoothest_path(
     joined = np.flatnonzero((label == np.argmax(np.bincount(label))) & links.any(1))
     if not len(joined):
         return shifts
+    # Unlike a consensus this wants the Bragg spots to dominate, which are equal for every lattice
+    # vector: what tells cells apart is what jitter and changes of the sample drown.
+    spectra = replace(spectra, automatic=spectra.automatic or spectra.whiten, model_error=0.0)
     ballot = _Ballot(spectra, links, max_shift)
     placed = np.zeros(n, bool)
     shifts[joined] = 0.0

@@ -55,6 +55,10 @@ class HopCheck:
         more likely.
     better : (n, 2) float64
         Displacement (px) to the most likely place; zero where the present one is.
+    places : (n, k, 2) float64
+        Displacements (px) to other places; NaN where fewer were found.
+    odds : (n, k) float64
+        Log-odds of each of them against the present place; minus infinity where there is none.
     scale : float
         Factor by which raw log-likelihoods were multiplied so that their spread from frame to frame
         fits their size (1: as the noise model says).
@@ -62,6 +66,8 @@ class HopCheck:
 
     margin: DoubleArray
     better: DoubleArray
+    places: DoubleArray
+    odds: DoubleArray
     scale: float
 
 
@@ -240,7 +246,10 @@ def check_hops(
     better = np.zeros((n, 2))
     moving = both & (lead < 0)
     better[moving] = places[moving, others[moving].argmax(1)]
-    return HopCheck(margin=margin, better=better, scale=scale)
+    ratios = np.full((n, MAXIMA), -np.inf)
+    ratios[both] = ODDS_FACTOR * scale * (others[both] - own[both, None]) - ODDS_START
+    elsewhere = np.where(np.isfinite(ratios)[..., None], places, np.nan)
+    return HopCheck(margin=margin, better=better, places=elsewhere, odds=ratios, scale=scale)
 
 
 def _honest_scale(lead: DoubleArray, share: DoubleArray, used: npt.NDArray[np.bool_]) -> float:
@@ -251,6 +260,6 @@ def _honest_scale(lead: DoubleArray, share: DoubleArray, used: npt.NDArray[np.bo
     middle = float(np.median(lead[good] / share[good]))
     deviation = (lead[good] - middle * share[good]) / np.sqrt(share[good])
     spread = 1.4826 * float(np.median(np.abs(deviation - np.median(deviation))))
-    if middle <= 0 or spread <= 0:
+    if spread <= 0:
         return 1.0
-    return float(min(1.0, 2.0 * middle / spread**2))
+    return float(min(1.0, 2.0 * abs(middle) / spread**2))

@@ -106,13 +106,7 @@ def test_prior_is_that_of_the_series(small, plain):
     assert (plain.prior.length < 15).all()
 
 
-@pytest.mark.parametrize(
-    "dose",
-    [
-        pytest.param(0.3, marks=pytest.mark.xfail(reason="9 % worse for one series of three")),
-        1.0,
-    ],
-)
+@pytest.mark.parametrize("dose", [0.3, 1.0])
 def test_never_worse_than_rigid(align, line_errors, dose):
     """The start is as good as a rigid registration can be: at the Cramer-Rao bound of a shift."""
     before, after = [], []
@@ -224,7 +218,6 @@ def test_noise_alone_shows_nothing(align, kind, seed):
     assert result.cycles == ()
 
 
-@pytest.mark.xfail(reason="directions that show nothing take displacements from noise")
 def test_without_the_check_noise_shows_nothing_either(align):
     """Frames that resemble each other by something that does not move, but for their noise."""
     background = 20 * np.exp(-((np.arange(72) - 36) ** 2) / 800.0)
@@ -350,7 +343,7 @@ def test_hot_saturated_and_missing_pixels_do_not_pull(align, small, error_of, pl
     assert error_of(spoilt) < 1.15 * error_of(plain)
     # Rows that recorded nothing have an error bar of their own.
     errors = spoilt.line_errors[3, :, 0]
-    assert errors[31] > 1.3 * np.median(errors[10:-10])
+    assert errors[31] > 1.15 * np.median(errors[10:-10])
 
 
 def test_saturated_integers_do_not_pull(align, small, error_of, quick):
@@ -554,10 +547,8 @@ def mean_drift(transforms, lines) -> np.ndarray:
 def test_times_tell_the_drift_within_frames(align, small):
     scan = small.truth.path.geometry
     lines = SHAPE[0]
-    true = mean_drift([Translation(s) for s in small.truth.shifts], lines) + [
-        0.6 / lines,
-        -0.8 / lines,
-    ]
+    still = mean_drift([Translation(shift) for shift in small.truth.shifts], lines)
+    true = still + np.array([0.6, -0.8]) / lines
     for continuous, expected in ((None, true), (True, true), (False, np.zeros(2))):
         result = align(small.stack, small.truth.shifts, scan=scan, continuous=continuous, **QUICK)
         # Of 0.8 px over the frame, within 0.1 px.
@@ -655,7 +646,7 @@ def test_convergence_is_reached(align, small, words, limit):
 
 def test_strong_convergence_goes_on_longer(align, small):
     weak, strong = (
-        align(small.stack, small.truth.shifts, convergence=word, max_iterations=15, **QUICK)
+        align(small.stack, small.truth.shifts, convergence=word, max_iterations=40, **QUICK)
         for word in ("weak", "strong")
     )
     assert len(strong.cycles[0].mean_shifts) > len(weak.cycles[0].mean_shifts)

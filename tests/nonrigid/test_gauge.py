@@ -114,7 +114,10 @@ def test_frames_without_a_vote_follow():
 def test_common_slope_along_the_lines_is_taken_off():
     before = [still() for _ in range(8)]
     each = np.random.default_rng(1).normal(size=(8, 2)) * 0.002
-    after = [plus(path, 0.0, [0.01, -0.005] + slope) for path, slope in zip(before, each)]
+    after = [
+        plus(path, 0.0, np.array([0.01, -0.005]) + slope)
+        for path, slope in zip(before, each, strict=True)
+    ]
     found = anchor(before, after, ALL, rates=None, tilted=True)
     slopes = np.array([path.slopes.mean(0) for path in found])
     np.testing.assert_allclose(slopes, each - each.mean(0), atol=1e-12)

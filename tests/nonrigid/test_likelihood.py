@@ -14,7 +14,7 @@ from hyperspy_smartalign.nonrigid.smoother import smooth_lines
 
 def both(information, vector, process, rms):
     one = line_likelihood(information, vector, process, rms)
-    full = smooth_lines(information[:, None, None], vector[:, None], process, [rms], back=False)
+    full = smooth_lines(information[:, None, None], vector[:, None], process, [rms])
     return one, full.log_likelihood
 
 

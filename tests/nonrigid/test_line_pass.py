@@ -127,7 +127,9 @@ def test_edges_are_held(state, evaluated, settings):
     )
 
     def at_edges(result):
-        moved = [new.offsets - old.offsets for new, old in zip(result.paths, state.paths)]
+        moved = [
+            new.offsets - old.offsets for new, old in zip(result.paths, state.paths, strict=True)
+        ]
         return np.mean([np.abs(each[[0, -1]]) for each in moved])
 
     assert at_edges(found) < 0.5 * at_edges(free)
@@ -155,8 +157,13 @@ def test_swinging_passes_are_shortened(state, settings):
     swinging = settle_lines(replace(state, change=calm.change), moved, settings, tilted=False)
     assert swinging.damping < 1.0
     assert swinging.change == pytest.approx(calm.change)
-    step = [np.abs(p.offsets - q.offsets).mean() for p, q in zip(swinging.paths, state.paths)]
-    full = [np.abs(p.offsets - q.offsets).mean() for p, q in zip(calm.paths, state.paths)]
+    step = [
+        np.abs(p.offsets - q.offsets).mean()
+        for p, q in zip(swinging.paths, state.paths, strict=True)
+    ]
+    full = [
+        np.abs(p.offsets - q.offsets).mean() for p, q in zip(calm.paths, state.paths, strict=True)
+    ]
     np.testing.assert_allclose(step, swinging.damping * np.array(full))
 
 

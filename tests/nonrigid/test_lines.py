@@ -23,7 +23,7 @@ def wobbling(axis: int, *, slopes: float = 0.0, rms: float = 0.3, seed: int = 0)
     # Slope of the steps below 1, or lines would cross.
     offsets /= max(1.0, 1.2 * np.abs(np.diff(offsets, axis=0)).max())
     change = slopes * rng.normal(size=2)
-    return LinePath(offsets + [3.2, -1.7], np.tile(change, (30, 1)), 41, axis)
+    return LinePath(offsets + np.array([3.2, -1.7]), np.tile(change, (30, 1)), 41, axis)
 
 
 def content_of(path: LinePath, pixels: np.ndarray) -> np.ndarray:

@@ -136,7 +136,7 @@ def test_filter_opens_with_the_number_of_frames(series, frames_of):
 
 def test_nothing_is_known_where_no_frame_was(series, frames_of):
     model = build(series, frames_of).model(0, series.truth.shifts[0])
-    top, left = (int(round(each)) for each in model.origin)
+    top, left = (round(each) for each in model.origin)
     count = model.count
     # The window has a margin around the frame; the others saw part of it at most.
     assert (count[0] == 0).all()
