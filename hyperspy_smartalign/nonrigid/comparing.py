@@ -82,14 +82,18 @@ def evaluate(
             )
 
     run_tasks(task, n, num_workers=settings.num_workers, progress=progress)
-    known = [each for each in equations if each is not None]
+    heard = [
+        each
+        for each, weight in zip(equations, settings.weights, strict=True)
+        if each is not None and weight > 0
+    ]
     return Evaluated(
         equations=tuple(equations),
         brightness=tuple(
             before if each is None else each.brightness()
             for before, each in zip(state.brightness, equations, strict=True)
         ),
-        noise=_noise([each.bins for each in known], intensities, state.noise),
+        noise=_noise([each.bins for each in heard], intensities, state.noise),
         similarity=np.array(
             [np.nan if each is None else each.similarity for each in equations], np.float64
         ),
@@ -135,6 +139,7 @@ def _equations(
         offsets=path.offsets,
         slopes=path.slopes,
         tilted=True,
+        line_noise=settings.line_noise,
         **options,  # type: ignore[arg-type]
     )
     return lines.scaled(settings.information)

@@ -243,9 +243,10 @@ def run_cycles(
                 number + 1, len(work.models), model, len(shifts), shifts[-1] if shifts else 0.0,
                 position.gain, "" if kept else ", dropped",
             )  # fmt: skip
+            # Lines are then worth what they add to frames that drift, known to or not.
+            drifts = drifts or model == "affine"
             if kept:
                 best = replace(position, gain=max(position.gain, best.gain))
-                drifts = drifts or model == "affine"
                 continue
             stopped = True
             if best.gain > 0:

@@ -221,6 +221,7 @@ def _gather(
     low: float,
     bin_scale: float,
     blocks: int,
+    centred: bool,
     information: DoubleArray,
     vector: DoubleArray,
     lever: DoubleArray,
@@ -264,6 +265,16 @@ def _gather(
         seen = count[int(np.round(slow + 0.5 * tilt_slow * (length - 1)))]
         shift = int(np.round(fast + 0.5 * tilt_fast * (length - 1)))
         sampled = k % 4 == 0
+        # A line that is brighter as a whole says nothing of its pixels' noise.
+        bright = 0.0
+        if centred:
+            number = 0
+            for i in range(first, last):
+                pixel = frame[k, i]
+                if seen[i + shift] >= 1e-3 and pixel < saturation and pixel - pixel == 0.0:
+                    bright += pixel - level - brightness - contrast * value[i]
+                    number += 1
+            bright /= max(number, 1)
         for block in range(blocks):
             start = max(first, block * length // blocks)
             stop = min(last, (block + 1) * length // blocks)
@@ -284,7 +295,7 @@ def _gather(
                 # Where the model has slopes its filter lets all noise of the mean pass.
                 weight = 1.0 / (variance * (1.0 + 1.0 / others))
                 variance *= spread
-                size = residual * residual / variance
+                size = (residual - bright) ** 2 / variance
                 if sampled:
                     index = min(max(int((expected - low) * bin_scale), 0), last_bin)
                     bins[0, index] += 1.0
@@ -375,6 +386,7 @@ def line_equations(
     robustness: float,
     saturation: float,
     intensities: tuple[float, float],
+    line_noise: bool = False,
 ) -> LineEquations:
     """Normal equations of every line of a frame at its present displacement.
 
@@ -407,6 +419,8 @@ def line_equations(
         Pixels at this value or above are not compared.
     intensities : (low, high)
         Range of the bins for the noise.
+    line_noise : bool
+        Whether lines may have a brightness of their own, which is then no noise of their pixels.
 
     Returns
     -------
@@ -422,7 +436,7 @@ def line_equations(
     _gather(
         frame, coefficients, count, float(origin[0]), float(origin[1]), offsets, slopes, level,
         brightness.contrast, brightness.offset, noise.offset, noise.gain, noise.floor, denoised,
-        CLIP / robustness, saturation, low, NOISE_BINS / max(high - low, 1e-30), BLOCKS,
+        CLIP / robustness, saturation, low, NOISE_BINS / max(high - low, 1e-30), BLOCKS, line_noise,
         information, vector, lever, weight, residual, moments, fit, bins,
     )  # fmt: skip
     return LineEquations(moments, fit, bins, information, vector, lever, weight, residual)

@@ -60,7 +60,11 @@ def improve_fields(state: State, evaluated: Evaluated, settings: Settings) -> St
     prior = state.prior
     if prior is None or state.change > SETTLED * state.error:
         prior = estimate_free_prior(
-            [each.apart(before[index]) for index, each in nodes.items()],
+            [
+                each.apart(before[index])
+                for index, each in nodes.items()
+                if settings.weights[index] > 0
+            ],
             spacing=before[0].spacing,
             length=settings.length,
             previous=prior if prior is not None and prior.rms.any() else None,

@@ -25,9 +25,11 @@ DoubleArray = npt.NDArray[np.float64]
 LEAST_SEEN = 0.5
 
 
-def _arrivals(path: LinePath) -> DoubleArray:
-    """Place of each line in the common frame, in order."""
-    return np.sort(np.arange(path.lines) - path.offsets[:, 0])
+def _in_order(path: LinePath, values: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    """Place of each line in the common frame, in order, and what belongs to each."""
+    place = np.arange(path.lines) - path.offsets[:, 0]
+    order = np.argsort(place, kind="stable")
+    return place[order], values[order]
 
 
 def common_part(
@@ -47,13 +49,13 @@ def common_part(
         Lines of the common frame that half of the frames or more have seen.
     mean : (r, 2) array
     """
-    arrivals = [_arrivals(path) for path in paths]
-    first = int(np.floor(min(place[0] for place in arrivals)))
-    last = int(np.ceil(max(place[-1] for place in arrivals)))
+    arrivals = [_in_order(path, value) for path, value in zip(paths, values, strict=True)]
+    first = int(np.floor(min(place[0] for place, _ in arrivals)))
+    last = int(np.ceil(max(place[-1] for place, _ in arrivals)))
     rows = np.arange(first, last + 1, dtype=np.float64)
     # Summed from row to row: frames that end where others go on then leave no step behind.
     total, seen = np.zeros((len(rows) - 1, 2)), np.zeros(len(rows) - 1)
-    for place, value in zip(arrivals, values, strict=True):
+    for place, value in arrivals:
         inside = (rows[:-1] >= place[0]) & (rows[1:] <= place[-1])
         for column in range(2):
             total[inside, column] += np.diff(np.interp(rows, place, value[:, column]))[inside]
@@ -68,17 +70,23 @@ def common_part(
     return rows[ends[0] : ends[-1] + 2], part[ends[0] : ends[-1] + 2]
 
 
-def _with_common(path: LinePath, rows: DoubleArray, part: DoubleArray) -> LinePath:
-    """A path with a function of the common frame's lines added."""
+def _with_common(
+    path: LinePath, rows: DoubleArray, wobble: DoubleArray, slope: DoubleArray
+) -> LinePath:
+    """A path with a function of the common frame's lines added: a wobble and a straight part."""
     place = np.arange(path.lines) - path.offsets[:, 0]
-    added = np.stack([np.interp(place, rows, part[:, column]) for column in range(2)], axis=1)
+    added = (place - rows.mean())[:, None] * slope
+    if wobble.any():
+        held = [np.interp(place, rows, wobble[:, column]) for column in range(2)]
+        added = added + np.stack(held, axis=1)
     return replace(path, offsets=path.offsets + added)
 
 
-def _linear(values: DoubleArray, rows: DoubleArray) -> DoubleArray:
-    """Slope (2,) of a straight line through values at rows."""
+def _parted(rows: DoubleArray, part: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    """A function of the lines as a wobble of mean zero, and the slope (2,) of its straight part."""
     centred = rows - rows.mean()
-    return np.asarray(centred @ values / max(float(centred @ centred), 1e-30))
+    slope = np.asarray(centred @ part / max(float(centred @ centred), 1e-30))
+    return part - part.mean(0) - centred[:, None] * slope, slope
 
 
 def anchor(
@@ -87,7 +95,7 @@ def anchor(
     used: npt.NDArray[np.bool_],
     *,
     rates: DoubleArray | None,
-    tilted: bool,
+    model: str,
 ) -> tuple[LinePath, ...]:
     """Paths after a pass, with their common part where it belongs.
 
@@ -99,8 +107,8 @@ def anchor(
         Frames that make the mean.
     rates : (n, 2) array or None
         Expected drift (y, x) of each frame in px a line, where the scan times tell it.
-    tilted : bool
-        Whether the pass was free to change slopes along the lines.
+    model : {"affine", "scan_locked", "row_fitting"}
+        What the pass was free to change.
 
     Returns
     -------
@@ -113,21 +121,21 @@ def anchor(
     members = [int(i) for i in np.flatnonzero(used)]
     axes = sorted({paths[i].axis for i in members})
     if len(axes) == 1:
-        paths = _without_common_part(paths, members, rates)
+        paths = _without_common_part(paths, members, rates, model)
     else:
         for axis in axes:
             group = [i for i in members if paths[i].axis == axis]
             share = max(len(group) - 1, 0) / max(len(members) - 1, 1)
             moved = [paths[i].offsets - before[i].offsets for i in group]
             rows, part = common_part([paths[i] for i in group], moved)
-            part = part - part.mean(0)
-            if tilted:
-                # Slopes along the other frames' lines have moved the linear part already.
-                part = part - (rows - rows.mean())[:, None] * _linear(part, rows)
+            wobble, slope = _parted(rows, part)
             # Between 1 / (1 - share), right where data decide, and 1, right where the prior does.
-            part *= share / (2.0 - share)
+            lacking = share / (2.0 - share)
+            # Slopes along the other frames' lines have moved the straight part already.
+            slope = lacking * slope if model == "scan_locked" else np.zeros(2)
+            wobble = np.zeros_like(wobble) if model == "affine" else lacking * wobble
             for i in group:
-                paths[i] = _with_common(paths[i], rows, part)
+                paths[i] = _with_common(paths[i], rows, wobble, slope)
     change = np.mean(
         [paths[i].image_order(paths[i].mean - before[i].mean) for i in members], axis=0
     )
@@ -154,16 +162,17 @@ def _without_common_slope(paths: list[LinePath], used: npt.NDArray[np.bool_]) ->
 
 
 def _without_common_part(
-    paths: list[LinePath], members: list[int], rates: DoubleArray | None
+    paths: list[LinePath], members: list[int], rates: DoubleArray | None, model: str
 ) -> list[LinePath]:
     group = [paths[i] for i in members]
     rows, part = common_part(group, [path.offsets - path.mean for path in group])
+    wobble, slope = _parted(rows, part)
+    if model == "affine":
+        wobble = np.zeros_like(wobble)
     target = np.zeros(2)
     if rates is not None:
         target = group[0].image_order(rates[members].mean(0))
-    part = part - part.mean(0)
-    wanted = (rows - rows.mean())[:, None] * target
-    return [_with_common(path, rows, wanted - part) for path in paths]
+    return [_with_common(path, rows, -wobble, target - slope) for path in paths]
 
 
 def undetermined(paths: Sequence[LinePath], rates: DoubleArray | None) -> str:

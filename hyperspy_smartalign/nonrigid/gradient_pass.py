@@ -139,7 +139,7 @@ def match_frames(
 def _settled(state: State, paths: Sequence[Path], settings: Settings, model: str) -> State:
     lines = [path for path in paths if isinstance(path, LinePath)]
     if lines:
-        return settle_lines(state, lines, settings, tilted=model != "scan_locked")
+        return settle_lines(state, lines, settings, model=model)
     return settle_fields(state, [path for path in paths if isinstance(path, FreePath)], settings)
 
 

@@ -129,7 +129,7 @@ def improve_lines(
     prior = state.prior
     if model != "affine" and (prior is None or state.change > SETTLED * state.error):
         prior = estimate_prior(
-            [each.apart() for each in prepared.values()],
+            [each.apart() for index, each in prepared.items() if settings.weights[index] > 0],
             length=settings.length,
             previous=prior if prior is not None and prior.rms.any() else None,
             num_workers=settings.num_workers,
@@ -163,7 +163,7 @@ def improve_lines(
     if model == "affine" and significance.size and significance.mean() < LEAST_SLOPE:
         # Lines that are straight by all that is known are drawn faster, and add no noise.
         paths = [replace(path, slopes=np.zeros_like(path.slopes)) for path in paths]
-    settled = settle_lines(state, paths, settings, tilted=model != "scan_locked")
+    settled = settle_lines(state, paths, settings, model=model)
     return replace(
         settled,
         brightness=evaluated.brightness,
@@ -174,7 +174,7 @@ def improve_lines(
 
 
 def settle_lines(
-    state: State, paths: Sequence[LinePath], settings: Settings, *, tilted: bool
+    state: State, paths: Sequence[LinePath], settings: Settings, *, model: str
 ) -> State:
     """The state with new paths, their common part where it belongs, and not swinging.
 
@@ -185,8 +185,7 @@ def settle_lines(
     paths : sequence of LinePath
         After it.
     settings : Settings
-    tilted : bool
-        Whether the pass was free to change slopes along the lines.
+    model : {"affine", "scan_locked", "row_fitting"}
 
     Returns
     -------
@@ -196,7 +195,7 @@ def settle_lines(
     moving = settings.used & (settings.weights > 0)
     anchored = tuple(paths)
     if settings.fixed is None and settings.reach is None and moving.sum() > 1:
-        anchored = anchor(before, paths, moving, rates=settings.rates, tilted=tilted)
+        anchored = anchor(before, paths, moving, rates=settings.rates, model=model)
     change = _mean_change(before, anchored, settings.used)
     damping = state.damping
     if change > SWINGING * state.change:

@@ -370,8 +370,17 @@ class _Solution:
     estimate: _Estimate
     state: _State
     refined: Refined
-    margin: DoubleArray
+    hops: HopCheck
     doubt: float
+
+    @property
+    def margin(self) -> DoubleArray:
+        return self.hops.margin
+
+    @property
+    def judged(self) -> BoolArray:
+        """Used frames of which enough was seen to compare their place with another."""
+        return self.state.used & np.isfinite(self.hops.odds).any(1)
 
 
 def _solution(
@@ -407,7 +416,7 @@ def _solution(
     state, refined, hops = _refine(
         store, _State(shifts, used, noise, reasons), parameters, num_workers, progress
     )
-    return _Solution(estimate, state, refined, hops.margin, _doubt(hops, state.used))
+    return _Solution(estimate, state, refined, hops, _doubt(hops, state.used))
 
 
 def _best_solution(
@@ -433,11 +442,13 @@ def _best_solution(
     if best.doubt > MOST_DOUBT and parameters.exponent is None:
         best = min(best, solve(MODEL_ERRORS[1]), key=lambda found: found.doubt)
     voted = parameters.mode != "low_snr" and parameters.outliers == "consensus"
-    if voted and (best.margin[best.state.used] < DOUBTFUL_MARGIN).any():
+    # A frame that cannot be judged at all (it overlaps too little) says nothing of unit cells.
+    if voted and (best.margin[best.judged] < DOUBTFUL_MARGIN).any():
         smooth = solve(MODEL_ERRORS[0], smooth=True)
         priors = (DriftPrior.of(found.state.shifts[found.state.used]) for found in (smooth, best))
         prior = min(priors, key=lambda prior: prior.scale)
-        best = min(smooth, best, key=lambda found: _cost(found.margin, found.state, prior))
+        if smooth.judged[best.judged].all():
+            best = min(smooth, best, key=lambda found: _cost(found.margin, found.state, prior))
     return best
 
 
