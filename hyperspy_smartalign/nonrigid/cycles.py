@@ -68,11 +68,21 @@ class Run:
 
 @dataclass(frozen=True)
 class _Position:
-    """A state and what the frames say of it; the gain is that of the present family of models."""
+    """A state and what the frames say of it.
+
+    The gain is that of the present family of models, over `base`, the state before it.
+    """
 
     state: State
     evaluated: Evaluated
+    base: State
     gain: float = 0.0
+
+    @property
+    def similarity(self) -> float:
+        """Mean correlation of the frames with the mean of the others."""
+        known = self.evaluated.similarity[np.isfinite(self.evaluated.similarity)]
+        return float(known.mean()) if len(known) else 0.0
 
 
 class _Cycles:
@@ -147,12 +157,12 @@ class _Cycles:
                 gain = gain_of_lines(
                     state, evaluated, settings, model=model, against_drift=against_drift
                 )
-        return _Position(state, evaluated, gain), tuple(changes), ()
+        return _Position(state, evaluated, at.base, gain), tuple(changes), ()
 
     def _matched(
         self, cycle: int, at: _Position, settings: Settings
     ) -> tuple[_Position, tuple[float, ...], tuple[str, ...]]:
-        """One cycle of the gradient solver, whose gain is added up over the cycles."""
+        """One cycle of the gradient solver."""
         limit = self._parameters.convergence_limit or FIRST_LIMIT
         found = match_frames(
             self._store,
@@ -163,11 +173,11 @@ class _Cycles:
             acceleration=self._parameters.acceleration_factor,
             tolerance=self._between(cycle, max(FIRST_LIMIT, limit), limit),
             max_iterations=self._parameters.iteration_limit,
-            held_out=bool(self._parameters.guard),
+            base=at.base if self._parameters.guard else None,
         )
         evaluated = self.evaluated(found.state, settings, self._stage(cycle, found.state))
-        gain = at.gain + found.gain
-        return _Position(found.state, evaluated, gain), found.mean_shifts, found.messages
+        position = _Position(found.state, evaluated, at.base, found.gain)
+        return position, found.mean_shifts, found.messages
 
     def _stage(self, cycle: int, state: State) -> str:
         model, total = self.models[cycle], len(self.models)
@@ -212,7 +222,8 @@ def run_cycles(
     cycles: list[Cycle] = []
     messages: list[str] = []
     # The best position of the present family of models: affine, scan lines, or free.
-    best = _Position(state, evaluated)
+    best = _Position(state, evaluated, state)
+    lines: _Position | None = None
     family, stopped, drifts, cancelled = "", False, False, False
     try:
         for number, model in enumerate(work.models):
@@ -220,10 +231,13 @@ def run_cycles(
                 # Affine cycles that show nothing do not keep the lines from being tried.
                 family, stopped = _family(model), False
                 state = replace(best.state, change=np.inf, damping=1.0)
-                best = _Position(state, best.evaluated)
                 if model == "free":
+                    lines = best
                     state = free_state(state, now, store.shape)
-                    best = _Position(state, work.evaluated(state, now, "comparing frames"))
+                    evaluated = work.evaluated(state, now, "comparing frames")
+                    best = _Position(state, evaluated, state)
+                else:
+                    best = _Position(state, best.evaluated, state)
             same = number > 0 and work.models[number - 1] == model
             chosen = work.settings_of(number, best.evaluated.similarity)
             repeats = same and chosen.reach == now.reach
@@ -261,6 +275,13 @@ def run_cycles(
         messages.append(
             f"cancelled after {len(cycles)} of {len(work.models)} cycles: the best until then"
         )
+    if parameters.guard and lines is not None and best.similarity < lines.similarity:
+        # A grid of nodes cannot hold what lines do one by one.
+        best = lines
+        if lines.gain > 0:
+            messages.append(
+                "the free displacements were dropped: frames fit less well than with their lines"
+            )
     if cycles and not any(cycle.kept for cycle in cycles):
         messages.append(
             "the series shows no distortion of its frames above the noise, so that none is "

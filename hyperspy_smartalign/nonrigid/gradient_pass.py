@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -73,7 +73,7 @@ def match_frames(
     acceleration: float,
     tolerance: float,
     max_iterations: int,
-    held_out: bool,
+    base: State | None,
 ) -> Matching:
     """Match every frame to the mean of the others until its steps are small.
 
@@ -87,8 +87,9 @@ def match_frames(
     model : {"affine", "scan_locked", "row_fitting", "free"}
     acceleration, tolerance, max_iterations
         See `fit_gradient`.
-    held_out : bool
-        Match each half of the pixels alone too, and try it on the other half.
+    base : State or None
+        The state before the first cycle of this model. From there each half of the pixels is
+        matched alone too, and tried on the other half; None does without.
 
     Returns
     -------
@@ -110,9 +111,12 @@ def match_frames(
         frame = store.frame(index)
         arguments = (found, path, reference.level, evaluated, index, settings, options)
         fits[index] = _fit(frame, *arguments)
-        if held_out:
-            halves = [_fit(_half(frame, path, half), *arguments).path for half in range(2)]
+        if base is not None:
+            first = base.paths[index]
+            other = (found, first, reference.level, evaluated, index, settings, options)
+            halves = [_fit(_half(frame, path, half), *other).path for half in range(2)]
             gains[index] = _gain(halves, path, evaluated, index)
+            gains[index] -= _gain([first, first], path, evaluated, index)
 
     run_tasks(task, n, num_workers=settings.num_workers)
     paths: list[Path] = [
@@ -120,11 +124,7 @@ def match_frames(
     ]
     known = [fit for fit in fits if fit is not None]
     settled = _settled(state, paths, settings, model)
-    messages = [
-        f"frame {index} {fit.message}"
-        for index, fit in enumerate(fits)
-        if fit is not None and fit.message
-    ]
+    messages = _told({index: fit.message for index, fit in enumerate(fits) if fit is not None})
     return Matching(
         state=replace(settled, brightness=evaluated.brightness, noise=evaluated.noise),
         mean_shifts=tuple(
@@ -132,8 +132,18 @@ def match_frames(
             for step in zip_longest(*(fit.mean_shifts for fit in known), fillvalue=0.0)
         ),
         gain=float(np.nanmean(gains)) if np.isfinite(gains).any() else np.nan,
-        messages=tuple(messages),
+        messages=messages,
     )
+
+
+def _told(messages: Mapping[int, str]) -> tuple[str, ...]:
+    """One message for all frames that have one."""
+    frames = [index for index, message in messages.items() if message]
+    if not frames:
+        return ()
+    named = ", ".join(str(index) for index in frames[:10])
+    more = f" and {len(frames) - 10} more" if len(frames) > 10 else ""
+    return (f"frame(s) {named}{more}: {messages[frames[0]]}",)
 
 
 def _settled(state: State, paths: Sequence[Path], settings: Settings, model: str) -> State:
@@ -197,7 +207,7 @@ def _half(frame: FloatArray, path: Path, half: int) -> FloatArray:
 
 
 def _gain(halves: Sequence[Path], path: Path, evaluated: Evaluated, index: int) -> float:
-    """What each half's displacements are worth to the other half, over those before the cycle."""
+    """What each half's displacements are worth to the other half, over those of `path`."""
     gain = 0.0
     for half, found in enumerate(halves):
         if isinstance(found, FreePath) and isinstance(path, FreePath):

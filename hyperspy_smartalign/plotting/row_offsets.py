@@ -94,6 +94,9 @@ def plot_row_offsets(
         angle that has no lines along an axis, or `axes` do not fit.
     """
     lines = LinesInTime.of(alignment, line_errors=line_errors, frames=frames, mean_shift=mean_shift)
+    directions = {entry.axis for entry in lines.frames}
+    # The prior is across and along the lines; of mixed directions it is neither y nor x.
+    slow = directions.pop() if len(directions) == 1 else None
     made: AxesArray
     made = panels((2, 1), fig=fig, axes=axes, size=(10.0, 4.6), sharex=axes is None)[:, 0]
     for k, ax in enumerate(made):
@@ -102,10 +105,11 @@ def plot_row_offsets(
         else:
             _draw_in_sequence(ax, lines, k, numbers=k == 0)
         _dress(ax, k)
-        if prior is not None:
+        if prior is not None and slow is not None:
+            part = k if slow == 0 else 1 - k
             ax.set_title(
-                f"{_COMPONENTS[k]}: {prior.rms[k]:.2g} px rms about the drift, correlated over "
-                f"{prior.length[k]:.3g} lines",
+                f"{_COMPONENTS[k]}: {prior.rms[part]:.2g} px rms about the drift, correlated over "
+                f"{prior.length[part]:.3g} lines",
                 fontsize=TITLE,
             )
     _add_lengths(made, alignment)

@@ -111,7 +111,7 @@ class Lattice:
 
     @property
     def ratio(self) -> float:
-        """|b| / |a|."""
+        """Ratio of the lengths, ``|b| / |a|``."""
         return float(self._figures(self.vectors.ravel())[3])
 
     @property

@@ -15,15 +15,16 @@ from hyperspy_smartalign.parameters import RigidParameters
 from hyperspy_smartalign.quality.noise import NoiseModel
 
 from .condensing import group_members, low_snr_shifts, spread_over_frames
-from .consensus import find_consensus, smoothest_path
+from .consensus import find_consensus
+from .drift_prior import DriftPrior, likely_moves, path_cost
 from .hops import HopCheck, check_hops, search_radius
 from .pairs import PairCandidates, choose_pairs, measure_pairs
 from .prefilter import prefilter_frame
 from .refinement import Refined, refine_shifts
 from .rejecting import blank_frames, unlike_frames
 from .result import PairTable, RigidResult
+from .smoothest import smoothest_path
 from .solving import (
-    DriftPrior,
     agreeing_pairs,
     scores_below,
     smoothness_scores,
@@ -294,7 +295,7 @@ def _refine(
     hops = check(state)
     for _ in range(HOP_ROUNDS if wanted else 0):
         prior = DriftPrior.of(state.shifts[state.used])
-        moves = _moves(hops, state, prior)
+        moves = likely_moves(hops, state.shifts, state.used, prior)
         if not moves.any():
             break
         shifts = state.shifts + moves
@@ -303,7 +304,8 @@ def _refine(
         tried = replace(tried, shifts=fitted.shifts, noise=fitted.noise)
         after = check(tried)
         # Frames judge each other: a move that leaves more of them in doubt was none for the better.
-        if _cost(after.margin, tried, prior) >= _cost(hops.margin, state, prior):
+        cost = path_cost(hops.margin, state.shifts, state.used, prior)
+        if path_cost(after.margin, tried.shifts, tried.used, prior) >= cost:
             break
         state, refined, hops = tried, fitted, after
     for number in range(1, wanted):
@@ -315,38 +317,6 @@ def _refine(
 def _doubt(hops: HopCheck, used: BoolArray) -> float:
     """Expected number of hopped frames."""
     return float((1.0 / (1.0 + np.exp(np.clip(hops.margin[used], -50, 50)))).sum())
-
-
-def _cost(margin: DoubleArray, state: _State, prior: DriftPrior) -> float:
-    """Minus the log-odds of all shifts being right, and of the drift from frame to frame."""
-    evidence = np.logaddexp(0.0, -margin[state.used]).sum()
-    steps = np.diff(state.shifts[state.used], axis=0)
-    return float(evidence + prior.cost(steps).sum())
-
-
-def _moves(hops: HopCheck, state: _State, prior: DriftPrior) -> DoubleArray:
-    """Displacements (px) of the frames most likely in the wrong place, at most a quarter of all.
-
-    Where the pixels cannot tell, a frame goes to the place nearest to its neighbours in time.
-    """
-    members = np.flatnonzero(state.used)
-    path = np.pad(state.shifts[members], ((1, 1), (0, 0)), constant_values=np.nan)
-    here, before, after = path[1:-1, None], path[:-2, None], path[2:, None]
-
-    def cost(places: DoubleArray) -> DoubleArray:
-        return prior.cost(places - before) + prior.cost(after - places)
-
-    places = hops.places[members]
-    known = np.isfinite(places[..., 0])
-    gain = np.where(known, hops.odds[members] + cost(here) - cost(here + places), -np.inf)
-    best = gain.argmax(1)
-    rows = np.arange(len(members))
-    highest = gain[rows, best]
-    order = np.argsort(-highest)[: max(1, len(members) // 4)]
-    moving = order[highest[order] > 0]
-    moves = np.zeros_like(state.shifts)
-    moves[members[moving]] = places[moving, best[moving]]
-    return moves
 
 
 def _messages(state: _State, margin: DoubleArray) -> list[str]:
@@ -381,6 +351,13 @@ class _Solution:
     def judged(self) -> BoolArray:
         """Used frames of which enough was seen to compare their place with another."""
         return self.state.used & np.isfinite(self.hops.odds).any(1)
+
+    @property
+    def prior(self) -> DriftPrior:
+        return DriftPrior.of(self.state.shifts[self.state.used])
+
+    def cost(self, prior: DriftPrior) -> float:
+        return path_cost(self.margin, self.state.shifts, self.state.used, prior)
 
 
 def _solution(
@@ -445,10 +422,9 @@ def _best_solution(
     # A frame that cannot be judged at all (it overlaps too little) says nothing of unit cells.
     if voted and (best.margin[best.judged] < DOUBTFUL_MARGIN).any():
         smooth = solve(MODEL_ERRORS[0], smooth=True)
-        priors = (DriftPrior.of(found.state.shifts[found.state.used]) for found in (smooth, best))
-        prior = min(priors, key=lambda prior: prior.scale)
         if smooth.judged[best.judged].all():
-            best = min(smooth, best, key=lambda found: _cost(found.margin, found.state, prior))
+            prior = min((best.prior, smooth.prior), key=lambda prior: prior.scale)
+            best = min(smooth, best, key=lambda found: found.cost(prior))
     return best
 
 

@@ -10,23 +10,19 @@ aligned sum of the others, so each vote costs one small inverse transform.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import (
-    breadth_first_order,
-    connected_components,
-    minimum_spanning_tree,
-)
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from .pairs import PairCandidates, overlap_gain
 from .peaks import best_maxima
 from .spectra import Spectra
 
-__all__ = ["Consensus", "find_consensus", "smoothest_path"]
+__all__ = ["Ballot", "Consensus", "find_consensus", "pair_links"]
 
 #: Rounds of placing, re-estimating the spectrum and placing again.
 MAX_ROUNDS = 4
@@ -39,11 +35,8 @@ IMPERFECTION = 0.5
 #: A place this share of the field away from where a frame is expected is held back by one standard
 #: deviation of its vote (two such shares by four): it breaks ties and no more.
 TIE_REACH = 0.125
-#: On the smoothest path a frame takes the nearest of the maxima of at least this share of the
-#: highest. Those of a lattice that row jitter blurs differ by less; others by more.
-EVEN_SHARE = 0.7
+#: Maxima of a vote among which the nearest is sought.
 EVEN_MAXIMA = 64
-SMOOTHING_SWEEPS = 3
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ class Consensus:
     spectra: Spectra
 
 
-class _Ballot:
+class Ballot:
     """Votes for one frame from the aligned sum of others."""
 
     def __init__(
@@ -139,18 +132,22 @@ class _Ballot:
         count: int,
         guess: npt.NDArray[np.float64],
         bounds: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None,
+        *,
+        share: float,
     ) -> npt.NDArray[np.float64]:
-        """Of the places nearly as good as the best, the nearest to the guess (px)."""
+        """Of the places that get at least this share of the best vote, the nearest to the guess."""
         weight = self.spectra.weight(float(count))
         vote, gain = self._correlation(index, total, phases, count, guess, weight)
         positions, scores = best_maxima(
             vote[None], gain[None], count=EVEN_MAXIMA, limits=self._limits(guess, bounds)
         )
         distance = np.hypot(*(positions[0] * self.step).T)
-        even = np.isfinite(distance) & (scores[0] >= EVEN_SHARE * scores[0, 0])
+        even = np.isfinite(distance) & (scores[0] >= share * scores[0, 0])
         if not even.any():
             return guess
-        return np.asarray(guess + positions[0, np.where(even, distance, np.inf).argmin()] * self.step)
+        return np.asarray(
+            guess + positions[0, np.where(even, distance, np.inf).argmin()] * self.step
+        )
 
     def _correlation(
         self,
@@ -194,7 +191,7 @@ class _Ballot:
 
 
 def _place(
-    ballot: _Ballot, progress: Callable[[int], None] | None
+    ballot: Ballot, progress: Callable[[int], None] | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Place frames one by one, always the one whose place is clearest."""
     spectra, links = ballot.spectra, ballot.links
@@ -242,7 +239,7 @@ def _place(
 
 
 def _sweep(
-    ballot: _Ballot, shifts: npt.NDArray[np.float64], placed: npt.NDArray[np.bool_]
+    ballot: Ballot, shifts: npt.NDArray[np.float64], placed: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Move each frame where all others want it, until none moves by more than a map pixel."""
     spectra, links = ballot.spectra, ballot.links
@@ -314,7 +311,7 @@ def _chain(
     return shifts, placed
 
 
-def _links(measured: PairCandidates, count: int) -> npt.NDArray[np.bool_]:
+def pair_links(measured: PairCandidates, count: int) -> npt.NDArray[np.bool_]:
     """Which frames are compared with which, (n, n)."""
     links = np.zeros((count, count), bool)
     links[measured.pairs[:, 0], measured.pairs[:, 1]] = True
@@ -351,7 +348,7 @@ def find_consensus(
     Consensus
     """
     n = len(spectra.frames)
-    links = _links(measured, n)
+    links = pair_links(measured, n)
     step = np.array(spectra.step)
     if not links.any():
         return Consensus(np.full((n, 2), np.nan), np.zeros(n), spectra)
@@ -359,7 +356,7 @@ def find_consensus(
     def centred(shifts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.asarray(shifts - shifts[placed].mean(0))
 
-    ballot = _Ballot(spectra, links, max_shift)
+    ballot = Ballot(spectra, links, max_shift)
     chained, placed = _chain(measured, links)
     shifts, lead = _sweep(ballot, chained, placed)
     confirmed = (lead[placed] > DOUBT).all()
@@ -373,7 +370,7 @@ def find_consensus(
     for _ in range(MAX_ROUNDS - 1):
         previous = centred(shifts)
         better = spectra.with_signal_from(np.where(placed[:, None], shifts, 0.0))
-        ballot = _Ballot(better, links, max_shift)
+        ballot = Ballot(better, links, max_shift)
         swept, lead = _sweep(ballot, shifts, placed)
         doubtful = (lead[placed] < DOUBT).any() or (
             np.abs(centred(swept) - previous)[placed] > 2 * step
@@ -387,83 +384,3 @@ def find_consensus(
     shifts = centred(shifts)
     shifts[~placed] = np.nan
     return Consensus(shifts=shifts, lead=np.where(placed, lead, 0.0), spectra=spectra)
-
-
-def smoothest_path(
-    spectra: Spectra,
-    measured: PairCandidates,
-    *,
-    max_shift: tuple[float, float] | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> npt.NDArray[np.float64]:
-    """Shifts on which frames agree nearly as well as they can, and that change least in time.
-
-    Where unit cells look alike, or row jitter blurs what tells them apart, the highest maximum of a
-    vote is in a random cell, and the frames placed after it follow. Here each frame takes, of all
-    places nearly as good as the best, the one nearest to where the drift so far leads; first frame
-    after frame, then each between its neighbours in time. Where cells do differ the result is worse
-    than that of `find_consensus`: a later comparison of the two with the pixels tells.
-
-    Parameters
-    ----------
-    spectra, measured, max_shift, progress
-        As in `find_consensus`.
-
-    Returns
-    -------
-    (n, 2) float64
-        Frame pixels, mean zero; NaN for frames that no chain of pairs links to most others.
-    """
-    n = len(spectra.frames)
-    links = _links(measured, n)
-    shifts = np.full((n, 2), np.nan)
-    _, label = connected_components(coo_array(links), directed=False)
-    joined = np.flatnonzero((label == np.argmax(np.bincount(label))) & links.any(1))
-    if not len(joined):
-        return shifts
-    # Unlike a consensus this wants the Bragg spots to dominate, which are equal for every lattice
-    # vector: what tells cells apart is what jitter and changes of the sample drown.
-    spectra = replace(spectra, automatic=spectra.automatic or spectra.whiten, model_error=0.0)
-    ballot = _Ballot(spectra, links, max_shift)
-    placed = np.zeros(n, bool)
-    shifts[joined] = 0.0
-    aligned = np.zeros_like(spectra.frames)
-    phases = np.zeros((n, *spectra.overlap.shape), np.complex64)
-
-    def put(index: int, guess: npt.NDArray[np.float64]) -> float:
-        """Place a frame near `guess`; by how many map pixels it moved."""
-        voters = np.flatnonzero(links[index] & placed)
-        near = np.abs(shifts[voters] - guess) < 0.5 * ballot.size
-        voters = voters[near.all(axis=1) & (voters != index)]
-        place = guess
-        if len(voters):
-            total, phase = aligned[voters].sum(0), phases[voters].sum(0)
-            bounds = ballot.bounds(shifts, voters)
-            place = ballot.nearest(index, total, phase, len(voters), guess, bounds)
-        change = place - shifts[index]
-        shifts[index], placed[index] = place, True
-        phases[index] = spectra.phases(place)
-        aligned[index] = spectra.frames[index] * phases[index]
-        return float(np.abs(change / ballot.step).max())
-
-    for k, index in enumerate(map(int, joined)):
-        before = shifts[joined[:k]]
-        # A drift of its own accord is known after a few frames; before, none is the best guess.
-        drift = np.median(np.diff(before, axis=0), axis=0) if k > 2 else np.zeros(2)
-        put(index, before[-1] + drift if k else np.zeros(2))
-        if progress is not None:
-            progress(1)
-    for _ in range(SMOOTHING_SWEEPS if len(joined) > 2 else 0):
-        moved = 0.0
-        for k, index in enumerate(map(int, joined)):
-            path = shifts[joined]
-            if 0 < k < len(joined) - 1:
-                guess = 0.5 * (path[k - 1] + path[k + 1])
-            else:
-                drift = np.median(np.diff(path, axis=0), axis=0)
-                guess = path[1] - drift if k == 0 else path[-2] + drift
-            moved = max(moved, put(index, guess))
-        if moved <= 1.0:
-            break
-    shifts[joined] -= shifts[joined].mean(0)
-    return shifts

@@ -1,0 +1,113 @@
+"""Which of equally likely unit cells a frame is in: the one its neighbours in time lead to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .hops import HopCheck
+
+__all__ = ["DriftPrior", "likely_moves", "path_cost"]
+
+DoubleArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+#: Steps that differ from the common drift by less than this (px) are as good as equal.
+LEAST_STEP = 2.0
+#: From fewer steps no common drift is told: none is expected.
+LEAST_STEPS = 4
+
+
+@dataclass(frozen=True)
+class DriftPrior:
+    """What is known of the drift before a frame is looked at: it goes on much as it did.
+
+    Attributes
+    ----------
+    drift : (2,) float64
+        Common step from frame to frame, px (y, x).
+    scale : float
+        By how much steps differ from it, px.
+    """
+
+    drift: DoubleArray
+    scale: float
+
+    @classmethod
+    def of(cls, shifts: DoubleArray) -> DriftPrior:
+        """From the shifts, px (n, 2): medians, so that a few hops change little."""
+        steps = np.diff(shifts, axis=0)
+        drift = np.median(steps, axis=0) if len(steps) >= LEAST_STEPS else np.zeros(2)
+        typical = float(np.median(np.hypot(*(steps - drift).T))) if len(steps) else 0.0
+        return cls(drift=np.asarray(drift, np.float64), scale=max(LEAST_STEP, 2.0 * typical))
+
+    def cost(self, steps: DoubleArray) -> DoubleArray:
+        """Minus the log-probability of each step, up to a constant.
+
+        Parameters
+        ----------
+        steps : (..., 2) array
+            From one frame to the next, px (y, x); NaN where there is none, at no cost.
+
+        Returns
+        -------
+        (...) float64
+            ``3/2 log(1 + (difference / scale)**2)``, Cauchy's law in the plane: a jump is dear, not
+            impossible, and pixels that speak clearly outweigh it whatever its length.
+        """
+        squares = ((steps - self.drift) ** 2).sum(-1) / self.scale**2
+        return np.asarray(1.5 * np.log1p(np.nan_to_num(squares)))
+
+
+def path_cost(
+    margin: DoubleArray, shifts: DoubleArray, used: BoolArray, prior: DriftPrior
+) -> float:
+    """Minus the log-probability that all shifts are right, drift from frame to frame included.
+
+    Parameters
+    ----------
+    margin : (n,) array
+        Log-odds of each shift by the pixels, from `check_hops`.
+    shifts : (n, 2) array
+        px (y, x).
+    used : (n,) bool
+        Frames that count.
+    prior : DriftPrior
+
+    Returns
+    -------
+    float
+        Up to a constant: of two paths with the same prior that of less cost is more likely.
+    """
+    evidence = np.logaddexp(0.0, -margin[used]).sum()
+    return float(evidence + prior.cost(np.diff(shifts[used], axis=0)).sum())
+
+
+def likely_moves(
+    hops: HopCheck, shifts: DoubleArray, used: BoolArray, prior: DriftPrior
+) -> DoubleArray:
+    """Displacements (px, (n, 2)) of the frames most likely in the wrong place; zero for the rest.
+
+    Odds are those of the pixels times those of the steps from and to the neighbours in time: where
+    the pixels cannot tell, a frame goes to the place nearest to its neighbours, or stays there.
+    At most a quarter of the frames move at a time, since frames judge each other.
+    """
+    members = np.flatnonzero(used)
+    path = np.pad(shifts[members], ((1, 1), (0, 0)), constant_values=np.nan)
+    here, before, after = path[1:-1, None], path[:-2, None], path[2:, None]
+
+    def cost(places: DoubleArray) -> DoubleArray:
+        return prior.cost(places - before) + prior.cost(after - places)
+
+    places = hops.places[members]
+    known = np.isfinite(places[..., 0])
+    gain = np.where(known, hops.odds[members] + cost(here) - cost(here + places), -np.inf)
+    best = gain.argmax(1)
+    highest = gain[np.arange(len(members)), best]
+    order = np.argsort(-highest)[: max(1, len(members) // 4)]
+    moving = order[highest[order] > 0]
+    moves = np.zeros_like(shifts)
+    moves[members[moving]] = places[moving, best[moving]]
+    return moves
