@@ -41,6 +41,8 @@ LEAST_GAIN = 2.0
 LEAST_SIMILARITY = 5.0
 #: Fall of the held-out gain that is taken for noise: this share of it, and as much a frame.
 GAIN_SHARE, GAIN_NOISE = 0.05, 2.0
+#: Most comparisons before the first cycle, until the noise is known.
+NOISE_PASSES = 6
 
 
 @dataclass(frozen=True)
@@ -210,9 +212,12 @@ def run_cycles(
     work = _Cycles(store, settings, parameters, progress)
     now = work.settings_of(0, np.ones(len(store)))
     evaluated = work.evaluated(state, now, "comparing frames")
-    if _brightness_differs(evaluated) or _noise_differs(state, evaluated, settings.level):
+    for _ in range(NOISE_PASSES):
+        brightness = _brightness_differs(state, evaluated)
+        if not (brightness or _noise_differs(state, evaluated, settings.level)):
+            break
         # Pixels that stand out are left out, which tells how alike frames are only with the
-        # right noise.
+        # right noise; and noise that was far too low rises by a factor in each pass.
         state = replace(state, brightness=evaluated.brightness, noise=evaluated.noise)
         evaluated = work.evaluated(state, now, "comparing frames")
     first = evaluated
@@ -309,11 +314,12 @@ def _alike(evaluated: Evaluated, shape: tuple[int, int]) -> bool:
     return bool(known.mean() * np.sqrt(shape[0] * shape[1]) > LEAST_SIMILARITY)
 
 
-def _brightness_differs(evaluated: Evaluated) -> bool:
+def _brightness_differs(state: State, evaluated: Evaluated) -> bool:
     spread = np.sqrt(10 * evaluated.noise.floor)
     return any(
-        abs(each.contrast - 1.0) > 0.05 or abs(each.offset) > 0.3 * spread
-        for each in evaluated.brightness
+        abs(each.contrast - before.contrast) > 0.05
+        or abs(each.offset - before.offset) > 0.3 * spread
+        for before, each in zip(state.brightness, evaluated.brightness, strict=True)
     )
 
 

@@ -100,6 +100,4 @@ def line_likelihood(
     covariance = np.zeros((order + 2, order + 2))
     covariance[:order, :order] = rms**2 * process.start
     covariance[order, order] = covariance[order + 1, order + 1] = UNKNOWN**2
-    return float(
-        _likelihood(information, vector, process.step, rms**2 * process.noise, covariance)
-    )
+    return float(_likelihood(information, vector, process.step, rms**2 * process.noise, covariance))

@@ -62,7 +62,10 @@ class _Prepared:
 
 def _prepared(path: LinePath, equations: LineEquations, model: str, about_drift: bool) -> _Prepared:
     present = np.zeros(equations.vector.shape[1:])
-    if about_drift:
+    if about_drift and model == "affine":
+        # What lines do already stays as it is.
+        base = path.offsets
+    elif about_drift:
         place = np.stack([np.ones(path.lines), path.place()], axis=1)
         base = place @ np.linalg.lstsq(place, path.offsets, rcond=None)[0]
     else:

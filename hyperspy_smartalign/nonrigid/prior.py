@@ -48,8 +48,7 @@ class _Lines:
 
     def _sum(self, process: LineProcess, rms: float) -> float:
         return sum(
-            line_likelihood(information, vector, process, rms)
-            for information, vector in self._data
+            line_likelihood(information, vector, process, rms) for information, vector in self._data
         )
 
     def rise(self, smoothness: float, length: float, rms: float) -> float:

@@ -35,6 +35,8 @@ def without_spikes(pixels: npt.NDArray[Any]) -> FloatArray:
     """
     frame = np.asarray(pixels, np.float32)
     known = np.isfinite(frame)
+    if np.isinf(frame).any():
+        frame = np.where(known, frame, np.float32(np.nan))
     if known.sum() < 16:
         return frame
     low, high = np.quantile(frame[known], (0.005, 0.995))

@@ -346,3 +346,37 @@ def test_low_dose_with_the_classical_outlier_rules(align, errors):
         assert good.sum() >= 38
         error = errors(result.shifts[good], simulated.truth.shifts[good])
         assert np.abs(error).max() < 0.5
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_jitter_that_blurs_the_difference_of_cells(align, errors, seed):
+    """All 12 frames were in wrong cells, up to 47 px off, where the drift is 1.4 px a frame.
+
+    Row jitter of 0.8 px hides what tells the cells of a crystal with 1 % of weak columns apart.
+    """
+    simulated = simulate_stack(
+        shape=(192, 192), frames=12, dose=15, drift=(0.8, -1.1), row_jitter=0.8,
+        row_correlation=4, in_frame_drift=True, seed=seed,
+    )  # fmt: skip
+    result = align(simulated.stack)
+    assert np.abs(errors(result.shifts, simulated.truth.shifts)).max() < 0.5
+    # What the pixels cannot tell is still said.
+    assert result.hop_margin.min() < 3
+
+
+def test_a_crystal_without_a_flaw(align, errors):
+    """Nothing tells its cells apart: the smallest drift is the answer, and doubtful."""
+    crystal = lattice("perovskite", spacing=16, angle=10, field=(128, 128), margin=96)
+    simulated = simulate_stack(
+        shape=(128, 128), frames=12, crystal=crystal, dose=15, drift=(0.7, -0.7), seed=1
+    )
+    result = align(simulated.stack)
+    assert np.abs(errors(result.shifts, simulated.truth.shifts)).max() < 0.2
+    assert np.median(result.hop_margin) < 3
+
+
+def test_even_odds_move_no_frame(align, errors):
+    """Frame 1 left its right cell at log-odds of -0.4."""
+    simulated = simulate_stack(shape=(112, 96), frames=10, dose=20, seed=2)
+    result = align(simulated.stack)
+    assert np.abs(errors(result.shifts, simulated.truth.shifts)).max() < 0.2
