@@ -103,9 +103,10 @@ def settle_fields(state: State, paths: Sequence[FreePath], settings: Settings) -
     if settings.fixed is None and settings.reach is None and len(moving) > 1:
         common = np.mean([changes[i] for i in moving], axis=0)
         changes = [each - common for each in changes]
-    moved = tuple(old.moved_by(each) for old, each in zip(before, changes, strict=True))
-    change = np.mean([np.abs(changes[i]).mean() for i in np.flatnonzero(settings.used)])
-    return replace(state, paths=moved, change=float(change))
+    change = float(np.mean([np.abs(changes[i]).mean() for i in np.flatnonzero(settings.used)]))
+    damping = state.damping_after(change)
+    moved = tuple(old.moved_by(damping * each) for old, each in zip(before, changes, strict=True))
+    return replace(state, paths=moved, change=change, damping=damping)
 
 
 def gain_of_fields(state: State, evaluated: Evaluated, settings: Settings) -> float:

@@ -27,10 +27,6 @@ DoubleArray = npt.NDArray[np.float64]
 
 #: The prior is estimated anew until the lines move by less than this share of their error.
 SETTLED = 0.3
-#: A pass that asks for more than this share of the change before shortens the steps,
-SWINGING = 0.8
-#: by this factor, but not below the least.
-SHORTER, SHORTEST = 0.6, 0.2
 #: Mean square of the slopes along lines, in units of their variance, below which there are none.
 LEAST_SLOPE = 3.0
 #: Change of a line in one pass, px, beyond which the fit is no longer linear.
@@ -200,9 +196,7 @@ def settle_lines(
     if settings.fixed is None and settings.reach is None and moving.sum() > 1:
         anchored = anchor(before, paths, moving, rates=settings.rates, model=model)
     change = _mean_change(before, anchored, settings.used)
-    damping = state.damping
-    if change > SWINGING * state.change:
-        damping = max(SHORTER * damping, SHORTEST)
+    damping = state.damping_after(change)
     if damping < 1.0:
         anchored = tuple(
             replace(

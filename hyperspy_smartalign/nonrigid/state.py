@@ -22,6 +22,12 @@ DoubleArray = npt.NDArray[np.float64]
 Path = LinePath | FreePath
 
 
+#: A pass that asks for more than this share of the change before shortens the steps,
+SWINGING = 0.8
+#: by this factor, but not below the least.
+SHORTER, SHORTEST = 0.6, 0.2
+
+
 def shift_of(path: Path) -> DoubleArray:
     """Mean displacement (y, x) of a frame, px."""
     return path.image_order(path.mean) if isinstance(path, LinePath) else path.mean
@@ -59,6 +65,12 @@ class State:
     def shifts(self) -> DoubleArray:
         """Mean displacement (n, 2) (y, x) of each frame, px."""
         return np.array([shift_of(path) for path in self.paths])
+
+    def damping_after(self, change: float) -> float:
+        """Share to take of a change that a further pass asks for."""
+        if change > SWINGING * self.change:
+            return max(SHORTER * self.damping, SHORTEST)
+        return self.damping
 
     @property
     def lines(self) -> tuple[LinePath, ...]:
