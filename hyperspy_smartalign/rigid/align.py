@@ -251,6 +251,8 @@ def _refine(
     parameters: RigidParameters,
     num_workers: int | None,
     progress: Progress,
+    *,
+    bold: bool,
 ) -> tuple[_State, Refined, HopCheck]:
     """Passes of refinement, bad frames and hops looked after on the way.
 
@@ -288,6 +290,7 @@ def _refine(
             state.used,
             state.noise,
             radius,
+            bold=bold,
             num_workers=num_workers,
             progress=lambda done, total: progress("hop check", done, total),
         )
@@ -335,7 +338,7 @@ def _messages(state: _State, margin: DoubleArray) -> list[str]:
 
 @dataclass(frozen=True)
 class _Solution:
-    """A finished registration and the number of hopped frames to be expected in it."""
+    """A finished registration, its hop check and the number of hopped frames to be expected."""
 
     estimate: _Estimate
     state: _State
@@ -391,7 +394,13 @@ def _solution(
     variance = max(white_noise_variance(store.frame, sample, store.shape), 1e-30)
     noise = NoiseModel(offset=variance, gain=0.0, floor=0.1 * variance)
     state, refined, hops = _refine(
-        store, _State(shifts, used, noise, reasons), parameters, num_workers, progress
+        store,
+        _State(shifts, used, noise, reasons),
+        parameters,
+        num_workers,
+        progress,
+        # Equal places are what the smoothest path is for: none is left without good reason.
+        bold=not smooth,
     )
     return _Solution(estimate, state, refined, hops, _doubt(hops, state.used))
 

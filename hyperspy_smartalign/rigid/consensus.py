@@ -144,10 +144,9 @@ class Ballot:
         distance = np.hypot(*(positions[0] * self.step).T)
         even = np.isfinite(distance) & (scores[0] >= share * scores[0, 0])
         if not even.any():
-            return guess
-        return np.asarray(
-            guess + positions[0, np.where(even, distance, np.inf).argmin()] * self.step
-        )
+            return guess if bounds is None else np.clip(guess, *bounds)
+        place = positions[0, np.where(even, distance, np.inf).argmin()]
+        return np.asarray(guess + place * self.step)
 
     def _correlation(
         self,

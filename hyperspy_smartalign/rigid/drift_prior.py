@@ -92,7 +92,8 @@ def likely_moves(
 
     Odds are those of the pixels times those of the steps from and to the neighbours in time: where
     the pixels cannot tell, a frame goes to the place nearest to its neighbours, or stays there.
-    At most a quarter of the frames move at a time, since frames judge each other.
+    Frames judge each other: at most a quarter of them move at a time, and no two neighbours, each
+    of which would go where the other was.
     """
     members = np.flatnonzero(used)
     path = np.pad(shifts[members], ((1, 1), (0, 0)), constant_values=np.nan)
@@ -106,8 +107,12 @@ def likely_moves(
     gain = np.where(known, hops.odds[members] + cost(here) - cost(here + places), -np.inf)
     best = gain.argmax(1)
     highest = gain[np.arange(len(members)), best]
-    order = np.argsort(-highest)[: max(1, len(members) // 4)]
-    moving = order[highest[order] > 0]
     moves = np.zeros_like(shifts)
-    moves[members[moving]] = places[moving, best[moving]]
+    left = max(1, len(members) // 4)
+    free = highest > 0
+    for index in np.argsort(-highest):
+        if left and free[index]:
+            moves[members[index]] = places[index, best[index]]
+            left -= 1
+            free[max(index - 1, 0) : index + 2] = False
     return moves

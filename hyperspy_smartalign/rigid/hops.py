@@ -165,6 +165,7 @@ def check_hops(
     noise: NoiseModel,
     radius: int,
     *,
+    bold: bool = True,
     num_workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> HopCheck:
@@ -180,6 +181,9 @@ def check_hops(
     noise : NoiseModel
     radius : int
         How far to look, px; see `search_radius`.
+    bold : bool
+        Where most frames would rather be elsewhere their scatter tells nothing of the errors of the
+        model. Then believe the noise model, so that frames move; otherwise believe the scatter.
     num_workers, progress
         As in `refine_shifts`.
 
@@ -237,7 +241,7 @@ def check_hops(
     both = found & has_rival
     lead = np.full(n, np.nan)
     lead[both] = own[both] - rival[both]
-    scale = _honest_scale(lead, share, used)
+    scale = _honest_scale(lead, share, used, bold)
     # Too little of the frame lies in known surroundings to judge it: even odds.
     margin = np.zeros(n)
     margin[found & ~has_rival] = CERTAIN
@@ -252,7 +256,9 @@ def check_hops(
     return HopCheck(margin=margin, better=better, places=elsewhere, odds=ratios, scale=scale)
 
 
-def _honest_scale(lead: DoubleArray, share: DoubleArray, used: npt.NDArray[np.bool_]) -> float:
+def _honest_scale(
+    lead: DoubleArray, share: DoubleArray, used: npt.NDArray[np.bool_], bold: bool
+) -> float:
     """Twice the mean over the variance of the leads, each in proportion to the pixels judged."""
     good = used & np.isfinite(lead) & (share >= LEAST_SHARE)
     if good.sum() < 8:
@@ -260,6 +266,6 @@ def _honest_scale(lead: DoubleArray, share: DoubleArray, used: npt.NDArray[np.bo
     middle = float(np.median(lead[good] / share[good]))
     deviation = (lead[good] - middle * share[good]) / np.sqrt(share[good])
     spread = 1.4826 * float(np.median(np.abs(deviation - np.median(deviation))))
-    if spread <= 0:
+    if spread <= 0 or (bold and middle <= 0):
         return 1.0
     return float(min(1.0, 2.0 * abs(middle) / spread**2))

@@ -20,9 +20,10 @@ from .spectra import Spectra
 
 __all__ = ["smoothest_path"]
 
-#: On the smoothest path a frame takes the nearest of the maxima of at least this share of the
-#: highest. Those of a lattice that row jitter blurs differ by less; others by more.
+#: Places with at least this share of the best vote count as equal: lattice vectors differ by less,
+#: the columns within a cell by more.
 EVEN_SHARE = 0.7
+#: Rounds in which each frame is placed again between its neighbours in time.
 SMOOTHING_SWEEPS = 3
 
 
@@ -52,7 +53,7 @@ def smoothest_path(
         Frame pixels, mean zero; NaN for frames that no chain of pairs links to most others.
     """
     n = len(spectra.frames)
-    links = pairpair_links(measured, n)
+    links = pair_links(measured, n)
     shifts = np.full((n, 2), np.nan)
     _, label = connected_components(coo_array(links), directed=False)
     joined = np.flatnonzero((label == np.argmax(np.bincount(label))) & links.any(1))
@@ -87,7 +88,7 @@ def smoothest_path(
 
     for k, index in enumerate(map(int, joined)):
         before = shifts[joined[:k]]
-        # A drift of its own accord is known after a few frames; before, none is the best guess.
+        # After a few frames their drift is known; before, none is the best guess.
         drift = np.median(np.diff(before, axis=0), axis=0) if k > 2 else np.zeros(2)
         put(index, before[-1] + drift if k else np.zeros(2))
         if progress is not None:

@@ -10,7 +10,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 __all__ = [
-    "DriftPrior",
     "PairSolution",
     "agreeing_pairs",
     "smoothness_scores",
@@ -25,11 +24,6 @@ BoolArray = npt.NDArray[np.bool_]
 #: Residuals (in robust standard deviations) up to which least squares counts in full.
 HUBER = 1.5
 ROBUST_ROUNDS = 20
-#: Steps that differ from the common drift by less than this (px) are as good as equal when unit
-#: cells are chosen.
-LEAST_STEP = 2.0
-#: From fewer steps no common drift is told: none is expected.
-LEAST_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -221,44 +215,3 @@ def scores_below(scores: DoubleArray, threshold: float | None, *, least: float =
         spread = 1.4826 * float(np.median(np.abs(finite - middle)))
         threshold = max(middle + 4.0 * spread, least)
     return np.asarray(scores <= threshold)
-
-
-@dataclass(frozen=True)
-class DriftPrior:
-    """What is known of the drift before a frame is looked at: it goes on much as it did.
-
-    Attributes
-    ----------
-    drift : (2,) float64
-        Common step from frame to frame, px (y, x).
-    scale : float
-        By how much steps differ from it, px.
-    """
-
-    drift: DoubleArray
-    scale: float
-
-    @classmethod
-    def of(cls, shifts: DoubleArray) -> DriftPrior:
-        """From the shifts, px (n, 2): medians, so that a few hops change little."""
-        steps = np.diff(shifts, axis=0)
-        drift = np.median(steps, axis=0) if len(steps) >= LEAST_STEPS else np.zeros(2)
-        typical = float(np.median(np.hypot(*(steps - drift).T))) if len(steps) else 0.0
-        return cls(drift=np.asarray(drift, np.float64), scale=max(LEAST_STEP, 2.0 * typical))
-
-    def cost(self, steps: DoubleArray) -> DoubleArray:
-        """Minus the log-probability of each step, up to a constant.
-
-        Parameters
-        ----------
-        steps : (..., 2) array
-            From one frame to the next, px (y, x); NaN where there is none, at no cost.
-
-        Returns
-        -------
-        (...) float64
-            ``3/2 log(1 + (difference / scale)**2)``, Cauchy's law in the plane: a jump is dear, not
-            impossible, and pixels that speak clearly outweigh it whatever its length.
-        """
-        squares = ((steps - self.drift) ** 2).sum(-1) / self.scale**2
-        return np.asarray(1.5 * np.log1p(np.nan_to_num(squares)))

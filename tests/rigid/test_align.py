@@ -380,3 +380,17 @@ def test_even_odds_move_no_frame(align, errors):
     simulated = simulate_stack(shape=(112, 96), frames=10, dose=20, seed=2)
     result = align(simulated.stack)
     assert np.abs(errors(result.shifts, simulated.truth.shifts)).max() < 0.2
+
+
+def test_a_jump_between_cells_that_differ_little(align, errors):
+    """A path of least drift must not undo jumps of 37 and 18 px that the pixels show."""
+    path = np.cumsum(np.tile([0.5, -0.5], (12, 1)), axis=0)
+    path[6:] += (30, -22)
+    path[9] += (-17, 5)
+    simulated = simulate_stack(
+        shape=(192, 192), frames=12, dose=15, drift=path - path.mean(0), row_jitter=0.3,
+        row_correlation=4, seed=3,
+    )  # fmt: skip
+    result = align(simulated.stack)
+    assert np.abs(errors(result.shifts, simulated.truth.shifts)).max() < 0.5
+    assert result.hop_margin.min() > 3

@@ -152,3 +152,28 @@ def test_no_hop_at_half_and_a_quarter_of_a_count(align, errors, dose, seed):
     result = align(simulated.stack)
     hopped = np.hypot(*errors(result.shifts, simulated.truth.shifts).T) > 4
     assert hopped.sum() == 0
+
+
+def test_other_places_and_their_odds(checked):
+    _, store, shifts, used, radius = checked
+    found = check_hops(store, shifts, used, COUNTS, radius)
+    known = np.isfinite(found.odds)
+    assert (known == np.isfinite(found.places[..., 0])).all()
+    assert known.any(1).all()
+    distance = np.hypot(*np.moveaxis(found.places[known], -1, 0))
+    assert ((distance > 3) & (distance <= radius + 1)).all()
+    # The margin is against all other places together, so below the odds against the best of them.
+    best = -found.odds.max(1)
+    assert (found.margin <= best + 1e-9).all()
+    np.testing.assert_allclose(found.margin, best, atol=2.0)
+
+
+def test_scatter_is_believed_unless_bold(checked):
+    """Where most frames would rather be elsewhere: the noise model or the scatter."""
+    _, store, shifts, used, radius = checked
+    spoilt = shifts + np.random.default_rng(0).choice([0, 16.3], (12, 2))
+    bold = check_hops(store, spoilt, used, COUNTS, radius)
+    careful = check_hops(store, spoilt, used, COUNTS, radius, bold=False)
+    assert bold.scale == 1.0
+    assert careful.scale < 0.5
+    assert np.ptp(careful.margin) < np.ptp(bold.margin)
