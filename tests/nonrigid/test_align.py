@@ -166,7 +166,6 @@ def test_a_particle_that_turns(align, options):
     assert after < 0.4 * before
 
 
-@pytest.mark.xfail(reason="the common part is taken off bent, so that lines of scans come back")
 def test_affine_cycles_end_in_affine_transforms(align, small):
     result = align(small.stack, small.truth.shifts, affine_cycles=1, nonlinear_cycles=0)
     assert all(isinstance(each, Affine) for each in result.transforms)
@@ -365,9 +364,7 @@ def test_brightness_and_contrast_may_differ(align, small, error_of, plain):
     "size",
     [
         5.0,
-        pytest.param(
-            12.0, marks=pytest.mark.xfail(reason="jumps are taken for noise of the pixels, too")
-        ),
+        12.0,
     ],
 )
 def test_lines_whose_brightness_jumps(align, small, error_of, plain, size):

@@ -58,7 +58,7 @@ def test_one_direction_keeps_no_common_wobble():
     before = [still() for _ in range(8)]
     own = [jitter(i) for i in range(8)]
     after = [plus(path, wave() + each) for path, each in zip(before, own, strict=True)]
-    found = anchor(before, after, ALL, rates=None, tilted=False)
+    found = anchor(before, after, ALL, rates=None, model="scan_locked")
     _, part = common_part(found, [path.offsets - path.mean for path in found])
     # Lines lie between whole rows of the common frame, by which the wave is a little smoothed.
     assert np.abs(part[2:-2]).max() < 0.02
@@ -71,9 +71,9 @@ def test_one_direction_keeps_no_common_wobble():
 
 def test_the_mean_displacement_of_all_frames_stays():
     before = [still(shift=(0.3 * i, -0.2 * i)) for i in range(8)]
-    for tilted in (False, True):
+    for model in ("affine", "scan_locked", "row_fitting"):
         after = [plus(path, wave() + jitter(i) + [5.0, -3.0]) for i, path in enumerate(before)]
-        found = anchor(before, after, ALL, rates=None, tilted=tilted)
+        found = anchor(before, after, ALL, rates=None, model=model)
         np.testing.assert_allclose(means(found).mean(0), means(before).mean(0), atol=1e-9)
 
 
@@ -81,7 +81,7 @@ def test_rates_give_the_mean_drift():
     before = [still() for _ in range(8)]
     after = [plus(path, wave()) for path in before]
     rates = np.tile([0.004, -0.002], (8, 1))
-    found = anchor(before, after, ALL, rates=rates, tilted=False)
+    found = anchor(before, after, ALL, rates=rates, model="scan_locked")
     place = np.arange(LINES) - (LINES - 1) / 2
     for path in found:
         slope = place @ (path.offsets - path.mean) / (place @ place)
@@ -93,7 +93,7 @@ def test_rates_give_the_mean_drift():
 def test_rates_of_columns_are_turned():
     before = [still(axis=1) for _ in range(4)]
     rates = np.tile([0.004, -0.002], (4, 1))
-    found = anchor(before, before, ALL[:4], rates=rates, tilted=False)
+    found = anchor(before, before, ALL[:4], rates=rates, model="scan_locked")
     place = np.arange(LINES) - (LINES - 1) / 2
     slope = place @ (found[0].offsets - found[0].mean) / (place @ place)
     np.testing.assert_allclose(slope, [-0.002, 0.004], atol=1e-5)
@@ -106,7 +106,7 @@ def test_frames_without_a_vote_follow():
     used[3] = False
     after = [plus(path, wave()) for path in before]
     after[3] = plus(before[3], wave() + jitter(3))
-    found = anchor(before, after, used, rates=None, tilted=False)
+    found = anchor(before, after, used, rates=None, model="scan_locked")
     left = found[3].offsets - found[3].mean - (jitter(3) - jitter(3).mean(0))
     assert np.abs(left[4:-4]).max() < 0.05
 
@@ -118,7 +118,7 @@ def test_common_slope_along_the_lines_is_taken_off():
         plus(path, 0.0, np.array([0.01, -0.005]) + slope)
         for path, slope in zip(before, each, strict=True)
     ]
-    found = anchor(before, after, ALL, rates=None, tilted=True)
+    found = anchor(before, after, ALL, rates=None, model="row_fitting")
     slopes = np.array([path.slopes.mean(0) for path in found])
     np.testing.assert_allclose(slopes, each - each.mean(0), atol=1e-12)
 
@@ -128,7 +128,7 @@ def test_common_slope_of_rows_is_a_drift_of_columns():
     before = [still(axis=i % 2) for i in range(8)]
     slope = np.array([0.01, -0.004])
     after = [plus(path, 0.0, slope if path.axis == 0 else 0.0) for path in before]
-    found = anchor(before, after, ALL, rates=None, tilted=True)
+    found = anchor(before, after, ALL, rates=None, model="row_fitting")
     place = np.arange(LINES) - (LINES - 1) / 2
     for path in found:
         np.testing.assert_allclose(path.slopes, 0, atol=1e-12)
@@ -142,7 +142,7 @@ def test_several_directions_move_common_parts_further():
     """Half the frames share their error with the mean that they make half of."""
     before = [still(axis=i % 2) for i in range(8)]
     after = [plus(path, wave() if path.axis == 0 else 0.0) for path in before]
-    found = anchor(before, after, ALL, rates=None, tilted=False)
+    found = anchor(before, after, ALL, rates=None, model="scan_locked")
     rows = [path.offsets for path in found if path.axis == 0]
     factor = (rows[0] * wave()).sum() / (wave() ** 2).sum()
     # With 3 of 7 others in the same group, the data ask for 7 / 4, the prior for 1.
@@ -158,7 +158,7 @@ def test_single_frames_of_a_direction_are_not_overdone():
     """A frame alone in its direction is compared with others only: its step is right as it is."""
     before = [still(axis=0), still(axis=1)]
     after = [plus(before[0], wave()), before[1]]
-    found = anchor(before, after, ALL[:2], rates=None, tilted=False)
+    found = anchor(before, after, ALL[:2], rates=None, model="scan_locked")
     np.testing.assert_allclose(found[0].offsets - found[0].mean, wave(), atol=1e-9)
 
 
@@ -166,7 +166,7 @@ def test_inputs_are_left_alone():
     before = [still() for _ in range(3)]
     after = [plus(path, wave()) for path in before]
     copies = [path.offsets.copy() for path in after]
-    anchor(before, after, ALL[:3], rates=None, tilted=True)
+    anchor(before, after, ALL[:3], rates=None, model="row_fitting")
     for path, copy in zip(after, copies, strict=True):
         np.testing.assert_array_equal(path.offsets, copy)
 

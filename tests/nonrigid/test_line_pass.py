@@ -152,9 +152,11 @@ def test_no_line_moves_further_than_the_fit_is_straight(state, evaluated, settin
 
 def test_swinging_passes_are_shortened(state, settings):
     moved = [replace(p, offsets=p.offsets + 0.1 * (-1) ** i) for i, p in enumerate(state.paths)]
-    calm = settle_lines(state, moved, settings, tilted=False)
+    calm = settle_lines(state, moved, settings, model="scan_locked")
     assert calm.damping == 1.0
-    swinging = settle_lines(replace(state, change=calm.change), moved, settings, tilted=False)
+    swinging = settle_lines(
+        replace(state, change=calm.change), moved, settings, model="scan_locked"
+    )
     assert swinging.damping < 1.0
     assert swinging.change == pytest.approx(calm.change)
     step = [
