@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from hyperspy_smartalign.resampling.workers import run_tasks
 
+from .gauge import common_part
+from .lines import LinePath
 from .process import LineProcess
 from .smoother import smooth_lines
 
@@ -65,11 +67,27 @@ def _score(data: Quadratic, values: DoubleArray) -> float:
     return float((vector * values).sum() - 0.5 * quadratic)
 
 
+def _common(paths: Sequence[LinePath], values: Sequence[DoubleArray]) -> list[DoubleArray]:
+    """What is common to all frames in lines of the common frame, at the lines of each frame."""
+    mean = np.mean([value.mean(0) for value in values], axis=0)
+    columns = []
+    for first in range(0, values[0].shape[1], 2):
+        rows, part = common_part(paths, [value[:, first : first + 2] for value in values])
+        columns.append(part - part.mean(0))
+    common = np.concatenate(columns, axis=1) + mean
+    places = [np.arange(path.lines) - path.offsets[:, 0] for path in paths]
+    return [
+        np.stack([np.interp(place, rows, column) for column in common.T], axis=1)
+        for place in places
+    ]
+
+
 def line_gain(
     halves: Sequence[tuple[Quadratic, Quadratic]],
     process: LineProcess,
     rms: DoubleArray,
     *,
+    paths: Sequence[LinePath],
     groups: Sequence[Sequence[int]],
     against_drift: bool,
     num_workers: int | None = None,
@@ -82,6 +100,8 @@ def line_gain(
         A and b of each half of the lines of each frame, about no displacement.
     process, rms
         Prior of the lines; no process fits drift, and slopes where m = 4.
+    paths : sequence of LinePath
+        Where the lines of each frame are.
     groups : sequence of sequence of int
         Frames whose common displacement is undetermined, and does not count.
     against_drift : bool
@@ -108,8 +128,10 @@ def line_gain(
 
         run_tasks(task, n, num_workers=num_workers)
         for group in groups:
-            common = np.mean([values[i] - plain[i] for i in group], axis=0)
-            for i in group:
+            members = [paths[i] for i in group]
+            for i, common in zip(
+                group, _common(members, [values[i] - plain[i] for i in group]), strict=True
+            ):
                 values[i] = values[i] - common
         for index in range(n):
             data = halves[index][tried]

@@ -254,6 +254,7 @@ def gain_of_lines(
         [(each.quadratic(0), each.quadratic(1)) for each in everything.values()],
         process,
         rms,
+        paths=[paths[index] for index in everything],
         groups=groups,
         against_drift=about_drift,
         num_workers=settings.num_workers,

@@ -107,11 +107,13 @@ def plot_row_offsets(
         _dress(ax, k)
         if prior is not None and slow is not None:
             part = k if slow == 0 else 1 - k
-            ax.set_title(
-                f"{_COMPONENTS[k]}: {prior.rms[part]:.2g} px rms about the drift, correlated over "
-                f"{prior.length[part]:.3g} lines",
-                fontsize=TITLE,
+            motion = (
+                f"{prior.rms[part]:.2g} px rms about the drift, correlated over "
+                f"{prior.length[part]:.3g} lines"
+                if prior.rms[part] > 0
+                else "drift only"
             )
+            ax.set_title(f"{_COMPONENTS[k]}: {motion}", fontsize=TITLE)
     _add_lengths(made, alignment)
     label = lines.label
     if overlay:

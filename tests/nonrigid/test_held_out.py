@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hyperspy_smartalign.nonrigid.held_out import line_gain
+from hyperspy_smartalign.nonrigid.held_out import dispersion, line_gain
+from hyperspy_smartalign.nonrigid.lines import LinePath
 from hyperspy_smartalign.nonrigid.process import LineProcess, matern
 
 LINES, KNOWN = 80, 100.0
@@ -37,7 +38,11 @@ def drift(size=0.5):
 
 
 def gain(halves, process=PROCESS, rms=RMS, *, groups=(), against_drift=False, **options):
-    return line_gain(halves, process, rms, groups=groups, against_drift=against_drift, **options)
+    lines = len(halves[0][0][1])
+    paths = [LinePath(np.zeros((lines, 2)), np.zeros((lines, 2)), 64, 0) for _ in halves]
+    return line_gain(
+        halves, process, rms, paths=paths, groups=groups, against_drift=against_drift, **options
+    )
 
 
 @pytest.mark.parametrize("against_drift", [False, True])
@@ -102,3 +107,17 @@ def test_frames_that_show_nothing_gain_nothing():
 def test_workers_change_nothing():
     halves = [halves_of(wobble(i), seed=i) for i in range(3)]
     np.testing.assert_array_equal(gain(halves, num_workers=1), gain(halves, num_workers=2))
+
+
+@pytest.mark.parametrize("factor", [1.0, 4.0])
+def test_dispersion_is_how_much_more_halves_disagree(factor):
+    rng = np.random.default_rng(0)
+    squares = [factor * rng.chisquare(2, 500) for _ in range(4)]
+    # A line where something moved does not count.
+    squares[0][:20] = 1e4
+    assert dispersion(squares) == pytest.approx(factor, rel=0.1)
+
+
+def test_dispersion_is_never_below_one():
+    assert dispersion([np.full(100, 0.1)]) == 1.0
+    assert dispersion([]) == 1.0

@@ -52,3 +52,16 @@ def test_an_error_ends_the_work(workers):
     with pytest.raises(RuntimeError, match="frame 3"):
         run_tasks(task, 50, num_workers=workers)
     assert len(done) < 25
+
+
+def test_linear_algebra_takes_one_thread_in_each_of_ours():
+    from threadpoolctl import threadpool_info
+
+    def blas_threads():
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    np.linalg.inv(np.eye(3))
+    before, seen = blas_threads(), []
+    run_tasks(lambda index: seen.extend(blas_threads()), 2, num_workers=2)
+    assert set(seen) == {1}
+    assert blas_threads() == before
