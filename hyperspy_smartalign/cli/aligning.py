@@ -38,7 +38,7 @@ def result_options() -> list[SectionOption]:
             type=OutputPath(FIGURE_SUFFIXES),
             metavar="FILE",
             section=RESULTS,
-            help="Figure with averages before and after, shift matrices and drift "
+            help="Figure with the averages before and after, and what was found "
             f"({', '.join(FIGURE_SUFFIXES)}).",
         ),
         SectionOption(
