@@ -83,8 +83,9 @@ def plot_instability(
     for row, ax in enumerate(made):
         _draw(ax, spectrum, row, factor, units, bottom)
         ax.set_xscale(scale)
-        ax.set_yscale(scale)
+        # Limits first: a scale that is set looks for limits of its own, and finds none in silence.
         ax.set_ylim(bottom, top * (12 if scale == "log" else 1.3))
+        ax.set_yscale(scale)
         first = spectrum.frequencies[1] if scale == "log" else 0.0
         ax.set_xlim(first, spectrum.nyquist)
         ax.set_ylabel(f"along {spectrum.components[row]} ({units}²/Hz)", fontsize=SMALL + 1)
