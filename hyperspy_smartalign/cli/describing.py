@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hyperspy_smartalign.series.checks import listed
+
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
@@ -90,12 +92,6 @@ def geometry_text(geometry: ScanGeometry) -> str:
     if geometry.source:
         parts.append(f"from {geometry.source}")
     return ", ".join(parts)
-
-
-def listed(numbers: Sequence[int], most: int = 12) -> str:
-    """The first few of some numbers."""
-    text = ", ".join(str(number) for number in numbers[:most])
-    return f"{text} and {len(numbers) - most} more" if len(numbers) > most else text
 
 
 def _shape(signal: BaseSignal) -> str:

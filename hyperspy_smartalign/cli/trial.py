@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_smartalign.cli.describing import listed
 from hyperspy_smartalign.data import Detector, SimulatedSeries, Truth, simulate_series
+from hyperspy_smartalign.series.checks import listed
 
 if TYPE_CHECKING:
     from hyperspy_smartalign.transforms.alignment import Alignment

@@ -20,7 +20,7 @@ from hyperspy_smartalign.resampling.kernels import SPLINE, SPLINE_SLOPE, tap_wei
 
 from .frame_fit import Brightness, FrameFit
 
-__all__ = ["NOISE_BINS", "LineEquations", "line_equations"]
+__all__ = ["NOISE_BINS", "LineEquations", "half_of_pixels", "line_equations"]
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
@@ -131,6 +131,12 @@ class LineEquations(FrameFit):
             0.5 * (damped + damped.transpose(0, 2, 1)),
             np.einsum("kij,kj->ki", damping, vector),
         )
+
+
+def half_of_pixels(length: int) -> npt.NDArray[np.int64]:
+    """Which half (0 or 1) each of the `length` pixels of a line belongs to."""
+    edges = np.arange(1, BLOCKS) * length // BLOCKS
+    return np.searchsorted(edges, np.arange(length), side="right") % 2
 
 
 @compiled

@@ -23,7 +23,7 @@ from .equations import CLIP, MODEL_ERROR, NOISE_BINS
 from .frame_fit import Brightness, FrameFit
 from .free_path import FreePath
 
-__all__ = ["FreeEquations", "free_equations", "times"]
+__all__ = ["FreeEquations", "free_equations", "half_of_cells", "times"]
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
@@ -103,6 +103,21 @@ def times(information: DoubleArray, values: DoubleArray) -> DoubleArray:
     yy, yx, xx = information
     y, x = values[..., 0, :, :], values[..., 1, :, :]
     return np.stack([yy * y + yx * x, yx * y + xx * x], axis=-3)
+
+
+def _cells_together(path: FreePath) -> int:
+    """Cells of the grid along each axis that go to one half together."""
+    return max(1, int(np.ceil(BLOCK / path.spacing - 1e-9)))
+
+
+def half_of_cells(path: FreePath) -> npt.NDArray[np.int64]:
+    """Which half (0 or 1) each pixel (h, w) of a frame belongs to."""
+    side = path.spacing * _cells_together(path)
+    down, across = (
+        ((np.arange(size) - start) // side).astype(np.int64)
+        for size, start in zip(path.shape, path.origin, strict=True)
+    )
+    return np.asarray((down[:, None] + across[None, :]) % 2)
 
 
 @compiled
@@ -277,7 +292,7 @@ def free_equations(
     _gather(
         frame, coefficients, count, path.displacement(), float(origin[0]), float(origin[1]),
         path.origin[0], path.origin[1], float(path.spacing),
-        max(1, int(np.ceil(BLOCK / path.spacing - 1e-9))), level, brightness.contrast,
+        _cells_together(path), level, brightness.contrast,
         brightness.offset, noise.offset, noise.gain, noise.floor, denoised, CLIP / robustness,
         float(saturation), low, NOISE_BINS / max(high - low, 1e-30),
         information, vector, moments, fit, bins,

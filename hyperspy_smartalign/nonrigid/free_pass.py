@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,8 +22,6 @@ DoubleArray = npt.NDArray[np.float64]
 
 #: Nodes across the shorter side of a frame, and the distances between which they are kept, px.
 NODES, CLOSEST, FARTHEST = 24, 6.0, 16.0
-#: The prior is estimated anew until fields move by less than this share of their error.
-SETTLED = 0.3
 
 
 def free_state(state: State, settings: Settings, shape: tuple[int, int]) -> State:
@@ -58,7 +56,7 @@ def improve_fields(state: State, evaluated: Evaluated, settings: Settings) -> St
     """
     before, nodes = _fields(state), evaluated.nodes
     prior = state.prior
-    if prior is None or state.change > SETTLED * state.error:
+    if prior is None or state.wants_prior:
         prior = estimate_free_prior(
             [
                 each.apart(before[index])
@@ -115,12 +113,11 @@ def gain_of_fields(state: State, evaluated: Evaluated, settings: Settings) -> fl
     prior = state.prior
     if not nodes or prior is None:
         return 0.0
-    gains: Mapping[int, list[float]] = {index: [] for index in nodes}
-    order = list(nodes)
+    gains, order = np.zeros(len(nodes)), list(nodes)
 
     def task(position: int) -> None:
         index = order[position]
-        gains[index].append(free_gain(nodes[index], before[index], prior))
+        gains[position] = free_gain(nodes[index], before[index], prior)
 
     run_tasks(task, len(order), num_workers=settings.num_workers)
-    return float(np.mean([each[0] for each in gains.values()]))
+    return float(gains.mean())

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from hyperspy_smartalign.resampling.workers import run_tasks
 from hyperspy_smartalign.rigid.store import FrameStore
+from hyperspy_smartalign.series.checks import listed
 
 from .comparing import reference_of, turned
-from .equations import BLOCKS
-from .free_equations import BLOCK
+from .equations import half_of_pixels
+from .free_equations import half_of_cells
 from .free_pass import settle_fields
 from .free_path import FreePath
 from .gradient import GradientFit, fit_gradient, fit_gradient_free
@@ -141,9 +142,7 @@ def _told(messages: Mapping[int, str]) -> tuple[str, ...]:
     frames = [index for index, message in messages.items() if message]
     if not frames:
         return ()
-    named = ", ".join(str(index) for index in frames[:10])
-    more = f" and {len(frames) - 10} more" if len(frames) > 10 else ""
-    return (f"frame(s) {named}{more}: {messages[frames[0]]}",)
+    return (f"frame(s) {listed(frames, most=10)}: {messages[frames[0]]}",)
 
 
 def _settled(state: State, paths: Sequence[Path], settings: Settings, model: str) -> State:
@@ -193,17 +192,11 @@ def _fit(
 def _half(frame: FloatArray, path: Path, half: int) -> FloatArray:
     """A frame with the pixels of the other half as NaN; halves are those of the equations."""
     if isinstance(path, FreePath):
-        block = path.spacing * max(1, int(np.ceil(BLOCK / path.spacing - 1e-9)))
-        down, across = (
-            ((np.arange(size) - start) // block).astype(int)
-            for size, start in zip(frame.shape, path.origin, strict=True)
-        )
-        other = (down[:, None] + across[None, :]) % 2 != half
-        return np.where(other, np.float32(np.nan), frame)
-    edges = np.arange(1, BLOCKS) * path.length // BLOCKS
-    other = np.searchsorted(edges, np.arange(path.length), side="right") % 2 != half
-    keep = other[None, :] if path.axis == 0 else other[:, None]
-    return np.where(keep, np.float32(np.nan), frame)
+        other = half_of_cells(path) != half
+    else:
+        along = half_of_pixels(path.length) != half
+        other = along[None, :] if path.axis == 0 else along[:, None]
+    return np.where(other, np.float32(np.nan), frame)
 
 
 def _gain(halves: Sequence[Path], path: Path, evaluated: Evaluated, index: int) -> float:

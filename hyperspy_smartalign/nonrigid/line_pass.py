@@ -25,8 +25,6 @@ __all__ = ["gain_of_lines", "improve_lines", "settle_lines"]
 
 DoubleArray = npt.NDArray[np.float64]
 
-#: The prior is estimated anew until the lines move by less than this share of their error.
-SETTLED = 0.3
 #: Mean square of the slopes along lines, in units of their variance, below which there are none.
 LEAST_SLOPE = 3.0
 #: Change of a line in one pass, px, beyond which the fit is no longer linear.
@@ -68,10 +66,9 @@ def _prepared(path: LinePath, equations: LineEquations, model: str, about_drift:
         base = np.tile(path.mean, (path.lines, 1))
         present[:, 2:] = path.slopes * (path.length - 1) / 2
     present[:, :2] = path.offsets - base
-    corrected = equations
     if model == "scan_locked":
-        corrected, present = corrected.offsets_only(), present[:, :2]
-    return _Prepared(base, present, corrected)
+        equations, present = equations.offsets_only(), present[:, :2]
+    return _Prepared(base, present, equations)
 
 
 def _prepare_all(
@@ -126,7 +123,7 @@ def improve_lines(
     """
     prepared = _prepare_all(state, evaluated, settings, model)
     prior = state.prior
-    if model != "affine" and (prior is None or state.change > SETTLED * state.error):
+    if model != "affine" and state.wants_prior:
         prior = estimate_prior(
             [each.apart() for index, each in prepared.items() if settings.weights[index] > 0],
             length=settings.length,

@@ -22,6 +22,8 @@ DoubleArray = npt.NDArray[np.float64]
 Path = LinePath | FreePath
 
 
+#: The prior is estimated anew until displacements change by less than this share of their error.
+SETTLED = 0.3
 #: A pass that asks for more than this share of the change before shortens the steps,
 SWINGING = 0.8
 #: by this factor, but not below the least.
@@ -65,6 +67,11 @@ class State:
     def shifts(self) -> DoubleArray:
         """Mean displacement (n, 2) (y, x) of each frame, px."""
         return np.array([shift_of(path) for path in self.paths])
+
+    @property
+    def wants_prior(self) -> bool:
+        """Whether the prior is to be estimated, for the first time or anew."""
+        return self.prior is None or self.change > SETTLED * self.error
 
     def damping_after(self, change: float) -> float:
         """Share to take of a change that a further pass asks for."""

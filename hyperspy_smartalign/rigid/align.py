@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hyperspy_smartalign.parameters import RigidParameters
 from hyperspy_smartalign.quality.noise import NoiseModel
+from hyperspy_smartalign.series.checks import listed
 
 from .condensing import group_members, low_snr_shifts, spread_over_frames
 from .consensus import find_consensus
@@ -327,11 +328,9 @@ def _messages(state: _State, margin: DoubleArray) -> list[str]:
              if reason != "excluded by the user"]  # fmt: skip
     doubtful = np.flatnonzero(state.used & (margin < DOUBTFUL_MARGIN))
     if len(doubtful):
-        named = ", ".join(str(index) for index in doubtful[:10])
-        more = f" and {len(doubtful) - 10} more" if len(doubtful) > 10 else ""
         found.append(
-            f"the shift of frame(s) {named}{more} is doubtful: another maximum is nearly as likely "
-            "(hop_margin below 3)"
+            f"the shift of frame(s) {listed(doubtful.tolist(), most=10)} is doubtful: another "
+            "maximum is nearly as likely (hop_margin below 3)"
         )
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,6 +138,12 @@ def check_stack(
         blank=blank,
         identical=identical and n_frames > 1,
     )
+
+
+def listed(numbers: Sequence[int], most: int = 12) -> str:
+    """The first few of some numbers, in words."""
+    text = ", ".join(str(number) for number in numbers[:most])
+    return f"{text} and {len(numbers) - most} more" if len(numbers) > most else text
 
 
 def _frames(stack: npt.ArrayLike | Iterable[npt.ArrayLike]) -> Iterator[npt.NDArray[Any]]:
