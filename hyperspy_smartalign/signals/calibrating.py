@@ -61,6 +61,16 @@ def _units(axis: Any) -> str:
     return axis.units if isinstance(axis.units, str) and axis.units != "<undefined>" else ""
 
 
+def conversion(units: str, wanted: str) -> float | None:
+    """Size of one unit in another, None where they are not of one kind."""
+    if units == wanted:
+        return 1.0
+    try:
+        return float((1.0 * pint.get_application_registry()(units)).to(wanted).magnitude)
+    except (pint.PintError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def check_alike(
     first_path: Path,
     first: BaseSignal,

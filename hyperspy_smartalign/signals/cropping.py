@@ -110,6 +110,10 @@ class Window:
         """What the last of the steps that made pixels did."""
         window = cls()
         for step in steps:
+            if step["name"] == "regrid":
+                region = step.get("results", {}).get("region")
+                window = replace(window, region=_region_of(region))
+                continue
             if step["name"] not in ("align_rigid", "align_nonrigid", "apply_alignment"):
                 continue
             parameters, results = step.get("parameters", {}), step.get("results", {})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import pint
 from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.signals import recording
+from hyperspy_smartalign.signals.calibrating import conversion
 from hyperspy_smartalign.signals.validating import Layout
 from hyperspy_smartalign.transforms import Alignment, AlignmentMismatchError
 
@@ -79,21 +79,20 @@ def check_fits(alignment: Alignment, layout: Layout) -> None:
 
 
 def _converted(value: float, units: str, wanted: str) -> float:
-    if units == wanted:
-        return value
-    try:
-        return float((value * pint.get_application_registry()(units)).to(wanted).magnitude)
-    except (pint.PintError, TypeError, ValueError):
+    factor = conversion(units, wanted)
+    if factor is None:
         raise AlignmentMismatchError(
             f"the alignment is for pixels in {wanted}, and those of the series are in {units}, "
             "which is not the same kind of unit. Correct the units of the signal axes"
-        ) from None
+        )
+    return value * factor
 
 
 def warn_of_other_preparation(
     alignment_steps: Sequence[Mapping[str, Any]],
     series_steps: Sequence[Mapping[str, Any]],
     *,
+    regridded: bool = False,
     stacklevel: int,
 ) -> None:
     """Warn when frames were chosen, turned or resampled in one of two series only.
@@ -102,10 +101,14 @@ def warn_of_other_preparation(
     ----------
     alignment_steps, series_steps : sequence of steps
         Those of the alignment, and those of the series it is to be applied to.
+    regridded : bool
+        Whether the alignment was carried over to pixels of another size, so that these do not
+        matter.
     stacklevel : int
         As in `warnings.warn`, counted from the caller of this function.
     """
-    ours, theirs = _moves(alignment_steps), _moves(series_steps)
+    ignored = ("resample",) if regridded else ()
+    ours, theirs = _moves(alignment_steps, ignored), _moves(series_steps, ignored)
     if ours == theirs:
         return
     warnings.warn(
@@ -117,7 +120,7 @@ def warn_of_other_preparation(
     )
 
 
-def _moves(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _moves(steps: Sequence[Mapping[str, Any]], ignored: Collection[str]) -> list[dict[str, Any]]:
     """What the steps named prepare did to places, those that did nothing left out."""
     found = []
     for step in steps:
@@ -127,7 +130,7 @@ def _moves(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         moves = {
             name: list(value) if name == "skip" else value
             for name, value in given.items()
-            if (list(value) if name == "skip" else value) != _MOVING[name]
+            if name not in ignored and (list(value) if name == "skip" else value) != _MOVING[name]
         }
         if moves:
             found.append(moves)

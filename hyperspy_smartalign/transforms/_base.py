@@ -60,6 +60,31 @@ class Transform(ABC):
         """The transform with a constant (y, x) `shift` in pixels added: d'(p) = d(p) + shift."""
 
     @abstractmethod
+    def regridded(self, step: npt.ArrayLike, start: npt.ArrayLike) -> Self:
+        """The same transform in pixels of another grid over the same area.
+
+        Parameters
+        ----------
+        step : (y, x)
+            Size of a pixel of the other grid, in pixels of this one; positive. Above 1 the
+            other grid is coarser.
+        start : (y, x)
+            Where the first pixel of the other grid has its centre, in pixels of this one. It is
+            ``(step - 1) / 2`` where the first pixels share their outer edges.
+
+        Returns
+        -------
+        Transform
+            D with ``D(P) = d(step * P + start) / step``: pixel P of the other grid lies at
+            ``step * P + start``. Exact, except as the notes of `ScanLine` say.
+
+        Raises
+        ------
+        ValueError
+            If a step is not positive.
+        """
+
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Dictionary of `kind`, numbers and arrays that survives in HyperSpy's metadata."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._base import Transform, as_columns, as_points
+from ._regrid import as_grid
 from ._validation import FloatArray, as_floats, as_pair
 
 # Below this area ratio a frame would collapse onto a line within rounding errors.
@@ -76,6 +77,14 @@ class Affine(Transform):
 
     def plus(self, shift: npt.ArrayLike) -> Self:
         return type(self)(self.matrix, self.shift + as_pair("shift", shift), self.centre)
+
+    def regridded(self, step: npt.ArrayLike, start: npt.ArrayLike) -> Self:
+        step, start = as_grid(step, start)
+        return type(self)(
+            self.matrix * step / step[:, None],
+            shift=self.shift / step,
+            centre=(self.centre - start) / step,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {

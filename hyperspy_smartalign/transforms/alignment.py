@@ -327,6 +327,50 @@ class Alignment:
         """The same alignment with another output window."""
         return replace(self, canvas=canvas)
 
+    def regridded(
+        self,
+        step: npt.ArrayLike,
+        start: npt.ArrayLike,
+        *,
+        frame_shape: tuple[int, int],
+        frame_scale: tuple[float, float],
+        frame_offset: tuple[float, float],
+        frame_units: tuple[str, str],
+    ) -> Alignment:
+        """The same alignment for frames with other pixels, recorded by the same scan.
+
+        Parameters
+        ----------
+        step, start : (y, x)
+            Pixel P of the other frames has its centre at ``step * P + start`` in pixels of
+            these; see `Transform.regridded`.
+        frame_shape, frame_scale, frame_offset, frame_units
+            Shape and calibration of the other frames.
+
+        Returns
+        -------
+        Alignment
+            Transforms, precision and the times of the scan are those of the other pixels. The
+            canvas holds the whole pixels inside the old one, whether or not the other frames
+            reach so far. The change is the last of the steps, named "regrid".
+
+        Raises
+        ------
+        ValueError
+            If a step is not positive, or no whole pixel lies inside the canvas.
+        """
+        from ._regrid import alignment_on_grid
+
+        return alignment_on_grid(
+            self,
+            step,
+            start,
+            frame_shape=frame_shape,
+            frame_scale=frame_scale,
+            frame_offset=frame_offset,
+            frame_units=frame_units,
+        )
+
     def check_applies_to(
         self,
         navigation_shape: Sequence[int],

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ._regrid import as_grid
 from ._validation import FloatArray, as_floats, as_int, as_shape
 
 # A shift this close to a whole number counts as whole: rounding noise must not cost a row.
@@ -158,6 +159,33 @@ class Canvas:
         """The canvas `offset` = (y, x) pixels further along."""
         top = self.top + as_int("offset", offset[0])
         return type(self)(top, self.left + as_int("offset", offset[1]), self.height, self.width)
+
+    def regridded(self, step: npt.ArrayLike, start: npt.ArrayLike) -> Self:
+        """The whole pixels of another grid that lie inside the canvas, edges included.
+
+        Parameters
+        ----------
+        step, start : (y, x)
+            As in `Transform.regridded`: pixel P of the other grid has its centre at
+            ``step * P + start``.
+
+        Raises
+        ------
+        ValueError
+            If no whole pixel of the other grid lies inside.
+        """
+        step, start = as_grid(step, start)
+        near = np.array(self.origin) - 0.5
+        far = near + self.shape
+        first = np.ceil((near - start) / step + 0.5 - _TOLERANCE).astype(int)
+        stop = np.floor((far - start) / step + 0.5 + _TOLERANCE).astype(int)
+        if np.any(stop <= first):
+            raise ValueError(
+                f"the canvas of {self.height} x {self.width} px holds no whole pixel of a grid "
+                f"whose pixels are {step[0]:.4g} x {step[1]:.4g} px large"
+            )
+        height, width = (stop - first).tolist()
+        return type(self)(int(first[0]), int(first[1]), height, width)
 
     def to_dict(self) -> dict[str, Any]:
         """The four numbers, as int."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._base import Transform, as_columns, as_points, pixel_grid
+from ._regrid import as_grid
 from ._validation import FloatArray, as_floats, as_pair, as_shape, frozen
 
 # The influence of a value beyond the edge falls by 0.27 a node: 1e-9 after 16.
@@ -137,6 +138,14 @@ class Field(Transform):
     def plus(self, shift: npt.ArrayLike) -> Self:
         added = self.values + as_columns(as_pair("shift", shift), 3)
         return type(self)(added, self.origin, self.spacing)
+
+    def regridded(self, step: npt.ArrayLike, start: npt.ArrayLike) -> Self:
+        step, start = as_grid(step, start)
+        return type(self)(
+            self.values / as_columns(step, 3),
+            origin=(self.origin - start) / step,
+            spacing=self.spacing / step,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {

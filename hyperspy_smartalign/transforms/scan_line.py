@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._base import Transform, as_points
+from ._regrid import as_grid, lines_on_grid
 from ._validation import (
     FloatArray,
     as_float,
@@ -67,6 +68,9 @@ class ScanLine(Transform):
     too. With scan lines along the other axis, or with a `Field`, the result is a `Field`.
 
     The inverse is exact on whole lines without `rotation`; with it, the same bound holds.
+
+    On a coarser grid each line takes the mean over the lines that it covers, as its pixels do;
+    on a finer one the offsets are those between the lines, exact on whole lines of that grid.
     """
 
     kind: ClassVar[str] = "ScanLine"
@@ -210,6 +214,23 @@ class ScanLine(Transform):
             axis=self.axis,
             first_row=self.first_row,
             line_centre=self.line_centre,
+        )
+
+    def regridded(self, step: npt.ArrayLike, start: npt.ArrayLike) -> Self:
+        step, start = as_grid(step, start)
+        slow, fast = self.axis, 1 - self.axis
+        both, first_row = lines_on_grid(
+            np.hstack([self.offsets, self.rotation]),
+            first_row=self.first_row,
+            step=float(step[slow]),
+            start=float(start[slow]),
+        )
+        return type(self)(
+            both[:, :2] / step,
+            rotation=both[:, 2:] * step[fast] / step,
+            axis=slow,
+            first_row=first_row,
+            line_centre=float((self.line_centre - start[fast]) / step[fast]),
         )
 
     def to_dict(self) -> dict[str, Any]:

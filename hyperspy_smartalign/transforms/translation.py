@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._base import Transform, as_columns, as_points
+from ._regrid import as_grid
 from ._validation import FloatArray, as_pair, as_shape
 
 
@@ -55,6 +56,10 @@ class Translation(Transform):
 
     def plus(self, shift: npt.ArrayLike) -> Self:
         return type(self)(self.shift + as_pair("shift", shift))
+
+    def regridded(self, step: npt.ArrayLike, start: npt.ArrayLike) -> Self:
+        step, _ = as_grid(step, start)
+        return type(self)(self.shift / step)
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "shift": self.shift.copy()}
