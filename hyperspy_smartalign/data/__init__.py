@@ -8,6 +8,7 @@ from hyperspy_smartalign.data.cells import UnitCell, unit_cell
 from hyperspy_smartalign.data.composition import SpectrumModel, spectrum_model
 from hyperspy_smartalign.data.crystal import Crystal
 from hyperspy_smartalign.data.detector import Detector
+from hyperspy_smartalign.data.interfaces import Interface
 from hyperspy_smartalign.data.lattices import lattice
 from hyperspy_smartalign.data.path import ProbePath
 from hyperspy_smartalign.data.recipes import lattice_recipe, scan_recipe, tilt_boundary_recipe
@@ -20,14 +21,17 @@ from hyperspy_smartalign.data.render import (
 from hyperspy_smartalign.data.scan import probe_path, row_covariance
 from hyperspy_smartalign.data.simulate import SimulatedStack, named_crystal, simulate_stack
 from hyperspy_smartalign.data.simulated_series import SimulatedSeries, simulate_series
+from hyperspy_smartalign.data.simulated_spectra import SimulatedSpectra
 from hyperspy_smartalign.data.spoiling import spoil
 from hyperspy_smartalign.data.truth import Truth
 
 __all__ = [
     "Crystal",
     "Detector",
+    "Interface",
     "ProbePath",
     "SimulatedSeries",
+    "SimulatedSpectra",
     "SimulatedStack",
     "SpectrumModel",
     "Truth",

@@ -21,6 +21,7 @@ from hyperspy_smartalign.data._checks import (
     whole,
 )
 from hyperspy_smartalign.data.cells import IntArray, UnitCell
+from hyperspy_smartalign.data.interfaces import Interface
 
 DEFECT_KINDS = ("bright", "dim", "interstitial")
 
@@ -55,6 +56,8 @@ class Crystal:
         How far, in pixels, the columns reach beyond the field.
     cell : UnitCell, optional
         What the columns repeat, where they come from a lattice.
+    interface : Interface, optional
+        Where one species gives way to another; `with_interface` sets it.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Crystal:
     field: tuple[int, int] = (256, 256)
     margin: float = 0.0
     cell: UnitCell | None = None
+    interface: Interface | None = None
 
     def __post_init__(self) -> None:
         positions = frozen_array(self.positions, name="positions", shape=(None, 2))
@@ -294,6 +298,47 @@ class Crystal:
             species=np.concatenate([first.species, self.cell.species[members]]),
         )
 
+    def with_interface(
+        self,
+        sigma: float = 3.0,
+        *,
+        position: tuple[float, float] | None = None,
+        angle: float = 90.0,
+        species: int = 1,
+    ) -> Crystal:
+        """Let one element give way to another across a plane, the lattice going on.
+
+        Spectra show it; images stay as they are.
+
+        Parameters
+        ----------
+        sigma : float
+            Width of the error function in pixels; 0 for an abrupt interface.
+        position : (float, float), optional
+            A point (y, x) on the interface; the middle of the field by default.
+        angle : float
+            Direction of the interface in degrees, counter-clockwise from x on the screen. At 90 it
+            runs up, and the new element lies on its right.
+        species : int
+            Columns that change. What they become gets the first number that is not taken.
+
+        Returns
+        -------
+        Crystal
+            Its `interface` tells the exact share of the new element at any point.
+
+        Raises
+        ------
+        ValueError
+            If there is no column of the species.
+        """
+        known = np.unique(self.species).tolist()
+        if species not in known:
+            raise ValueError(f"no column is of species {species}; choose from {known}.")
+        point = self.centre if position is None else np.asarray(position, dtype=np.float64)
+        pair = (int(species), known[-1] + 1)
+        return replace(self, interface=Interface(point, angle=angle, sigma=sigma, species=pair))
+
     def with_blobs(
         self,
         n: int,
@@ -343,7 +388,10 @@ class Crystal:
         )
 
     def only_species(self, species: int) -> Crystal:
-        """Columns of one kind over nothing: background and patches are left out."""
+        """Columns of one kind over nothing: background and patches are left out.
+
+        An interface makes no difference; see `Truth.species_image`.
+        """
         return replace(
             self._selected(self.species == species), background=0.0, patches=np.empty((0, 4))
         )

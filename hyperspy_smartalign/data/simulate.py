@@ -21,10 +21,12 @@ from hyperspy_smartalign.data.scan import RowProcess, probe_path
 from hyperspy_smartalign.data.truth import Truth
 from hyperspy_smartalign.resampling.workers import run_tasks
 
-CRYSTALS = (*LATTICE_KINDS, "nanoparticle", "featureless")
+# Specimens that are made of a lattice, and which.
+_CUT_FROM = {"nanoparticle": "square", "featureless": "square", "interface": "perovskite"}
+CRYSTALS = (*LATTICE_KINDS, *_CUT_FROM)
 
 # Independent streams of random numbers that are made from one seed.
-_STREAMS = ("crystal", "path", "detector", "second detector", "spectra")
+_STREAMS = ("crystal", "path", "detector", "second detector", "spectra", "more spectra")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +60,13 @@ def named_crystal(
 
     Parameters
     ----------
-    name : {"square", "perovskite", "hexagonal", "dumbbell", "nanoparticle", "featureless"}
+    name : {"square", "perovskite", "hexagonal", "dumbbell", "nanoparticle", "featureless", \
+"interface"}
         A lattice of 16.3 px spacing turned by 10 degrees, with 1 % of the columns 70 % weaker, 1 %
         30 % weaker, and 4 slow bright blobs. "nanoparticle" is a square one cut to a disc over a
-        background. "featureless" is the background alone.
+        background. "featureless" is the background alone. "interface" is the perovskite whose weak
+        columns change their element, from left to right, across an upright plane in the middle,
+        along an error function of sigma 3 px; see `Crystal.with_interface`.
     field : (int, int)
         Rows and columns of the area of interest.
     reach : float
@@ -76,13 +81,17 @@ def named_crystal(
     """
     one_of(name, CRYSTALS, name="crystal")
     size = image_shape(field, name="field")
-    kind = name if name in LATTICE_KINDS else "square"
+    kind = {"nanoparticle": "square", "featureless": "square", "interface": "perovskite"}.get(
+        name, name
+    )
     # In steps of 32 px, so that slightly different paths see the same flaws.
     margin = 32.0 * math.ceil((reach + 16) / 32)
     perfect = lattice(kind, spacing=16.3, angle=10.0, field=size, margin=margin)
     if name == "featureless":
         return perfect.featureless()
     flawed = with_flaws(perfect, seed=seed)
+    if name == "interface":
+        return flawed.with_interface()
     return flawed.nanoparticle(0.3 * min(size)) if name == "nanoparticle" else flawed
 
 

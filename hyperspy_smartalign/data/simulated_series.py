@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_smartalign.data._checks import above_zero
+from hyperspy_smartalign.data._checks import above_zero, one_of
 from hyperspy_smartalign.data.composition import (
     ELEMENTS,
+    INTERFACE_ELEMENTS,
+    SPECTRUM_KINDS,
     SpectrumKind,
     SpectrumModel,
     spectrum_model,
@@ -28,6 +30,7 @@ from hyperspy_smartalign.data.simulate import (
     random_stream,
     record_frames,
 )
+from hyperspy_smartalign.data.simulated_spectra import SimulatedSpectra
 from hyperspy_smartalign.data.truth import Truth
 
 
@@ -41,19 +44,27 @@ class SimulatedSeries:
         The images, (frame | x, y).
     second : Signal2D or None
         A bright-field-like detector read at the same time: dark columns on a bright ground.
-    spectrum_image : EELSSpectrum, EDSTEMSpectrum, Signal1D or None
-        (x, y, frame | energy), recorded on the same path of the probe.
+    spectra : dict of SimulatedSpectra
+        By kind, "EELS" or "EDS": spectrum images recorded on the same path of the probe.
     truth : Truth
         Specimen, path of the probe and dose.
     """
 
     series: Any
     second: Any
-    spectrum_image: Any
+    spectra: Mapping[str, SimulatedSpectra]
     truth: Truth
 
     def __repr__(self) -> str:
         return f"SimulatedSeries({self.series!r}, dose {self.truth.dose:g})"
+
+    @property
+    def spectrum_image(self) -> Any:
+        """EELSSpectrum, EDSTEMSpectrum or Signal1D (x, y, frame | energy): the first of `spectra`.
+
+        None where there is none.
+        """
+        return next((spectra.signal for spectra in self.spectra.values()), None)
 
     @property
     def crystal(self) -> Crystal:
@@ -96,7 +107,7 @@ def simulate_series(
     frame_gap: float = 0.0,
     detector: Detector | None = None,
     second_detector: bool = False,
-    spectrum_image: SpectrumKind | None = None,
+    spectrum_image: SpectrumKind | Sequence[SpectrumKind] | None = None,
     spectrum_dose: float = 50.0,
     channels: int = 64,
     scale: float = 0.024,
@@ -120,7 +131,8 @@ def simulate_series(
         Record a bright-field-like detector too, with a noise of its own.
     spectrum_image : {"EELS", "EDS"}, optional
         Record a spectrum at every pixel of every frame: strontium on the strong columns, titanium
-        on the weak ones. The class is exspy's where exspy is installed, else Signal1D.
+        on the weak ones, and manganese beyond an interface. The class is exspy's where exspy is
+        installed, else Signal1D. ``("EELS", "EDS")`` records both at the same time.
     spectrum_dose : float
         Counts a pixel of the continuum at intensity 1, over all channels; edges and lines follow.
     channels : int
@@ -178,18 +190,33 @@ def simulate_series(
         _image_signal(record, truth, detector.pixel_type, title=title, scale=scale, lazy=lazy)
         for title, record in images.items()
     ]
-    spectra = None
-    if spectrum_image is not None:
-        model = spectrum_model(spectrum_image, channels=channels)
-        spectra = _spectrum_signal(
-            model, truth, dose=spectrum_dose, seed=seed, scale=scale, lazy=lazy
+    elements = ELEMENTS if truth.crystal.interface is None else INTERFACE_ELEMENTS
+    spectra: dict[str, SimulatedSpectra] = {}
+    # Another stream for each, so that their noise is independent.
+    for stream, kind in zip(("spectra", "more spectra"), _kinds(spectrum_image), strict=False):
+        model = spectrum_model(kind, channels=channels, elements=elements)
+        signal = _spectrum_signal(
+            model, truth, dose=spectrum_dose, seed=seed, stream=stream, scale=scale, lazy=lazy
         )
+        spectra[kind] = SimulatedSpectra(signal, model, truth, spectrum_dose)
     return SimulatedSeries(
         series=signals[0],
         second=signals[1] if second_detector else None,
-        spectrum_image=spectra,
+        spectra=spectra,
         truth=truth,
     )
+
+
+def _kinds(wanted: SpectrumKind | Sequence[SpectrumKind] | None) -> list[SpectrumKind]:
+    """Kinds of spectra that are recorded, each once."""
+    if wanted is None:
+        return []
+    kinds = [wanted] if isinstance(wanted, str) else list(wanted)
+    for kind in kinds:
+        one_of(kind, SPECTRUM_KINDS, name="spectrum_image")
+    if len(set(kinds)) < len(kinds):
+        raise ValueError(f"spectrum_image is {tuple(kinds)}; name each kind once.")
+    return kinds
 
 
 def _image_signal(
@@ -211,14 +238,21 @@ def _image_signal(
 
 
 def _spectrum_signal(
-    model: SpectrumModel, truth: Truth, *, dose: float, seed: int, scale: float, lazy: bool
+    model: SpectrumModel,
+    truth: Truth,
+    *,
+    dose: float,
+    seed: int,
+    stream: str,
+    scale: float,
+    lazy: bool,
 ) -> Any:
     import hyperspy.api as hs
 
     above_zero(dose, name="spectrum_dose")
 
     def record(frame: int) -> npt.NDArray[Any]:
-        rng = np.random.default_rng(random_stream(seed, "spectra", frame))
+        rng = np.random.default_rng(random_stream(seed, stream, frame))
         return model.record(truth, frame, dose=dose, rng=rng)
 
     energies = model.energies
@@ -242,7 +276,7 @@ def _spectrum_signal(
             signal.metadata.set_item(f"{node}.EELS.collection_angle", 40.0)
         else:
             signal.metadata.set_item(f"{node}.EDS.energy_resolution_MnKa", 130.0)
-        signal.add_elements(list(ELEMENTS))
+        signal.add_elements(list(model.symbols))
     return signal
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hyperspy_smartalign.data._checks import FloatArray, above_zero, at_least
+from hyperspy_smartalign.data._checks import FloatArray, above_zero, at_least, image_shape
 from hyperspy_smartalign.data.crystal import Crystal
 from hyperspy_smartalign.data.path import SCAN_DIRECTIONS, ProbePath
 from hyperspy_smartalign.data.render import (
@@ -89,6 +89,39 @@ class Truth:
         return render_image(
             self.crystal, self.path.shape if shape is None else shape, origin=origin
         )
+
+    def species_image(
+        self,
+        species: int,
+        shape: Sequence[int] | None = None,
+        *,
+        origin: tuple[float, float] = (0, 0),
+    ) -> FloatArray:
+        """(h, w) noise-free intensities of one species in the common frame, over nothing.
+
+        The map of an element, undistorted. Parameters as for `image`; on either side of an
+        interface there is as much of the species as its share.
+        """
+        size = image_shape(self.path.shape if shape is None else shape)
+        columns = self.crystal.only_species(self._columns(species))
+        image = render_image(columns, size, origin=origin)
+        if self.crystal.interface is None:
+            return image
+        points = np.indices(size) + np.reshape(origin, (2, 1, 1))
+        return image * self.crystal.interface.part(species, points)
+
+    def species_noise_free(self, species: int, frame: int) -> FloatArray:
+        """(h, w) intensities of one species where the probe was, over nothing."""
+        columns = self.crystal.only_species(self._columns(species))
+        image = render_frame(columns, self.path, frame)
+        if self.crystal.interface is None:
+            return image
+        return image * self.crystal.interface.part(species, self.path.probe_positions(frame))
+
+    def _columns(self, species: int) -> int:
+        """Species of the columns on which a species sits."""
+        interface = self.crystal.interface
+        return species if interface is None else interface.columns(species)
 
     def noise_free(self, frame: int) -> FloatArray:
         """(h, w) intensities of a frame before the detector."""

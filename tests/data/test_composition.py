@@ -5,6 +5,8 @@ import pytest
 
 from hyperspy_smartalign.data import SpectrumModel, Truth, lattice, probe_path, spectrum_model
 
+MIXED = ("Sr", "Ti", "Mn")
+
 
 def at(model: SpectrumModel, energy: float) -> int:
     return int(np.argmin(np.abs(model.energies - energy)))
@@ -59,9 +61,55 @@ def test_records_are_poisson_counts():
     np.testing.assert_allclose(flat.var(axis=0), expected, rtol=0.15)
 
 
+@pytest.mark.parametrize(("kind", "onset"), [("EELS", 640.0), ("EDS", 5.899)])
+def test_a_third_element_joins_the_two(kind, onset):
+    two, three = (spectrum_model(kind, channels=200, elements=e) for e in (("Sr", "Ti"), MIXED))
+    assert three.symbols == MIXED
+    assert three.species("Mn") == 2
+    assert three.elements.shape == (3, 200)
+    np.testing.assert_array_equal(two.components[1:], two.elements)
+    manganese = three.elements[2]
+    assert manganese[at(three, onset) + 2] > 20 * manganese[at(three, 0.9 * onset)]
+
+
+@pytest.mark.parametrize("kind", ["EELS", "EDS"])
+def test_maps_are_those_of_the_specimen(kind):
+    crystal = lattice("perovskite", spacing=14.0, field=(30, 34), margin=32).with_interface(2.0)
+    truth = Truth(crystal=crystal, path=probe_path(1, (30, 34)))
+    model = spectrum_model(kind, channels=90, elements=MIXED)
+    spectra = model.undistorted_counts(truth, (20, 25), dose=40.0, origin=(3.5, 6.0))
+    assert spectra.shape == (20, 25, 90)
+    maps = model.maps(spectra)
+    whole = truth.image((20, 25), origin=(3.5, 6.0))
+    np.testing.assert_allclose(maps[0], 40.0 * whole, rtol=1e-9)
+    for species in range(3):
+        image = truth.species_image(species, (20, 25), origin=(3.5, 6.0))
+        strength = model.elements[species].sum()
+        np.testing.assert_allclose(maps[1 + species], 40 * strength * image, atol=1e-9)
+
+
+def test_undistorted_counts_are_those_of_a_frame_without_motion():
+    crystal = lattice("perovskite", spacing=14.0, field=(30, 34), margin=32).with_interface(2.0)
+    truth = Truth(crystal=crystal, path=probe_path(1, (30, 34), drift=np.zeros((1, 2))))
+    model = spectrum_model("EDS", elements=MIXED)
+    frame = model.counts(truth, 0, dose=3.0)
+    np.testing.assert_allclose(model.undistorted_counts(truth, dose=3.0), frame, rtol=1e-6)
+
+
+def test_maps_of_another_number_of_channels_are_refused():
+    with pytest.raises(ValueError, match="32 channels and the model 64"):
+        spectrum_model("EDS").maps(np.zeros((3, 3, 32)))
+
+
 @pytest.mark.parametrize(
     ("keywords", "message"),
-    [({"kind": "XPS"}, "'EELS', 'EDS'"), ({"kind": "EDS", "channels": 4}, "channels is 4")],
+    [
+        ({"kind": "XPS"}, "'EELS', 'EDS'"),
+        ({"kind": "EDS", "channels": 4}, "channels is 4"),
+        ({"kind": "EDS", "elements": ("Sr", "Au")}, "elements is 'Au'"),
+        ({"kind": "EDS", "elements": ("Sr", "Sr")}, "each once"),
+        ({"kind": "EDS", "elements": ()}, "one or more"),
+    ],
 )
 def test_bad_models_are_refused(keywords, message):
     with pytest.raises(ValueError, match=message):

@@ -87,6 +87,42 @@ def test_spectrum_images_are_plain_without_exspy(monkeypatch):
     assert type(spectra).__name__ == "Signal1D"
 
 
+def test_eels_and_eds_are_recorded_at_the_same_time():
+    simulated = simulate_series(
+        spectrum_image=("EELS", "EDS"), channels=16, spectrum_dose=200.0, **SMALL
+    )
+    assert list(simulated.spectra) == ["EELS", "EDS"]
+    assert simulated.spectrum_image is simulated.spectra["EELS"].signal
+    alone = simulate_series(spectrum_image="EELS", channels=16, spectrum_dose=200.0, **SMALL)
+    np.testing.assert_array_equal(simulated.spectrum_image.data, alone.spectrum_image.data)
+    residuals = []
+    for spectra in simulated.spectra.values():
+        expected = spectra.model.counts(simulated.truth, 1, dose=200.0)
+        residuals.append((spectra.signal.data[1] - expected).sum(axis=-1).ravel())
+    # 456 pixels of independent noise: correlations of 0.05 by chance.
+    assert abs(np.corrcoef(residuals)[0, 1]) < 0.25
+
+
+def test_an_interface_brings_a_third_element():
+    pytest.importorskip("exspy")
+    simulated = simulate_series(crystal="interface", spectrum_image="EDS", channels=50, **SMALL)
+    assert sorted(simulated.spectrum_image.metadata.Sample.elements) == ["Mn", "Sr", "Ti"]
+    assert simulated.spectrum_image.get_lines_intensity(["Mn_Ka"])[0].data.shape == (3, 24, 19)
+
+
+def test_the_undistorted_truth_is_known_on_any_canvas():
+    simulated = simulate_series(crystal="interface", spectrum_image="EDS", channels=40, **SMALL)
+    spectra = simulated.spectra["EDS"]
+    whole = spectra.undistorted((30, 31), origin=(-3.0, -6.0))
+    np.testing.assert_allclose(whole[3:27, 6:25], spectra.undistorted(), rtol=1e-6)
+    maps = spectra.model.maps(whole)
+    for k, element in enumerate(("Sr", "Ti", "Mn")):
+        expected = spectra.undistorted_map(element, (30, 31), origin=(-3.0, -6.0))
+        np.testing.assert_allclose(maps[1 + k], expected, atol=1e-9)
+    with pytest.raises(ValueError, match="'Sr', 'Ti', 'Mn'"):
+        spectra.undistorted_map("Fe")
+
+
 def test_lazy_signals_hold_the_same_values_one_chunk_a_frame():
     keywords = {"second_detector": True, "spectrum_image": "EDS", "channels": 12, **SMALL}
     eager, lazy = simulate_series(**keywords), simulate_series(lazy=True, **keywords)
@@ -119,6 +155,7 @@ def test_signals_can_be_saved_and_loaded(tmp_path):
     [
         ({"scale": 0.0}, "scale is 0"),
         ({"spectrum_image": "XRF"}, "'EELS', 'EDS'"),
+        ({"spectrum_image": ("EDS", "EDS")}, "each kind once"),
         ({"spectrum_image": "EDS", "spectrum_dose": -1.0}, "spectrum_dose is -1"),
         ({"crystal": "salt"}, "'perovskite'"),
     ],
