@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from hyperspy_smartalign.cli.writing import written_aside
+from hyperspy_smartalign.signals.writing import put_in_place, signal_path, written_aside
 
 
 def names(folder: Path) -> list[str]:
@@ -95,3 +96,43 @@ def test_folders_inputs_and_twins_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.hspy").mkdir()
     with pytest.raises(IsADirectoryError, match="is a folder"):
         refused([tmp_path / "folder.hspy"])
+
+
+def test_signals_are_kept_in_files_that_keep_all() -> None:
+    assert signal_path("a/b.ZSPY") == Path("a/b.ZSPY")
+    assert signal_path("~/b.hspy").is_absolute()
+    with pytest.raises(ValueError, match=r"must end in \.hspy or \.zspy"):
+        signal_path("sum.tif")
+
+
+@pytest.mark.parametrize("fails", ["rename", "existing"])
+def test_a_store_that_cannot_be_renamed_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    path, hidden = tmp_path / "a.zspy", tmp_path / "hidden.zspy"
+    for store in (path, hidden):
+        store.mkdir()
+        (store / store.stem).write_text("x")
+    usual = os.replace
+
+    def replace(old: Path, new: Path) -> None:
+        if old == hidden:
+            raise OSError("no")
+        usual(old, new)
+
+    if fails == "rename":
+        monkeypatch.setattr("hyperspy_smartalign.signals.writing.os.replace", replace)
+    with pytest.raises(OSError, match="no" if fails == "rename" else "exists"):
+        put_in_place(hidden, path, overwrite=fails == "rename")
+    assert names(path) == ["a"]
+    assert names(tmp_path) == ["a.zspy", "hidden.zspy"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_is_read_only_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError, match="nothing can be written into"):
+            refused([tmp_path / "a.hspy"])
+    finally:
+        tmp_path.chmod(0o700)
