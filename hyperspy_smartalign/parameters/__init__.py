@@ -10,6 +10,7 @@ from hyperspy_smartalign.parameters._applying import ApplyParameters
 from hyperspy_smartalign.parameters._base import Parameters, ParameterSpec
 from hyperspy_smartalign.parameters._documenting import documented
 from hyperspy_smartalign.parameters._kinds import ParameterError
+from hyperspy_smartalign.parameters._motif import TemplateParameters
 from hyperspy_smartalign.parameters._nonrigid import NonrigidParameters
 from hyperspy_smartalign.parameters._preparing import PrepareParameters, RampParameters
 from hyperspy_smartalign.parameters._rigid import RigidParameters
@@ -23,5 +24,6 @@ __all__ = [
     "PrepareParameters",
     "RampParameters",
     "RigidParameters",
+    "TemplateParameters",
     "documented",
 ]
