@@ -1,0 +1,80 @@
+"""Members that read what a signal carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hyperspy.signals import BaseSignal
+
+    from hyperspy_smartalign.nonrigid.record import NonrigidRecord
+    from hyperspy_smartalign.quality.noise import NoiseModel
+    from hyperspy_smartalign.rigid import PairTable
+    from hyperspy_smartalign.series.geometry import ScanGeometry
+    from hyperspy_smartalign.transforms.alignment import Alignment
+
+
+class Results:
+    """Members that read what a signal carries."""
+
+    __slots__ = ()
+    _signal: BaseSignal
+
+    @property
+    def alignment(self) -> Alignment:
+        """The alignment that the signal carries.
+
+        Raises
+        ------
+        ValueError
+            The signal carries none, or one that is corrupt or of a newer version.
+        """
+        from hyperspy_smartalign.signals import recording
+
+        return recording.alignment_of(self._signal)
+
+    @property
+    def pairs(self) -> PairTable:
+        """The pairs of frames that `align_rigid` measured: indices, shifts, similarity, accepted.
+
+        Raises
+        ------
+        ValueError
+            The signal carries none.
+        """
+        from hyperspy_smartalign.signals import recording
+
+        return recording.pairs_of(self._signal)
+
+    @property
+    def noise(self) -> NoiseModel:
+        """Variance of a pixel against its intensity, as the alignment measured it.
+
+        Raises
+        ------
+        ValueError
+            The signal carries none.
+        """
+        from hyperspy_smartalign.signals import recording
+
+        return recording.noise_of(self._signal)
+
+    @property
+    def nonrigid(self) -> NonrigidRecord:
+        """How `align_nonrigid` went: cycles, similarity of the frames, errors of scan lines.
+
+        Raises
+        ------
+        ValueError
+            The signal carries nothing about it.
+        """
+        from hyperspy_smartalign.signals import recording
+
+        return recording.nonrigid_of(self._signal)
+
+    @property
+    def scan_geometry(self) -> ScanGeometry | None:
+        """How the frames were scanned, or None where that is not known."""
+        from hyperspy_smartalign.signals import recording
+
+        return recording.scan_geometry_of(self._signal)
