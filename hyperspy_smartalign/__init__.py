@@ -1,8 +1,8 @@
 """Alignment of microscope image series and spectrum images, for HyperSpy.
 
 ``import hyperspy_smartalign`` adds the verbs `align_rigid`, `align_nonrigid` and `apply_alignment`
-and the accessor `smartalign` to HyperSpy's signals. The same verbs are functions here, for those
-who would rather not depend on that.
+and the accessor `smartalign` to HyperSpy's signals. The same verbs are functions here;
+`apply_alignment` of these takes files too.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from hyperspy_smartalign._functions import apply_alignment
 from hyperspy_smartalign._registration import register
-from hyperspy_smartalign._verbs import align_nonrigid, align_rigid, apply_alignment
+from hyperspy_smartalign._verbs import align_nonrigid, align_rigid
 
 if TYPE_CHECKING:
     from hyperspy_smartalign import data

@@ -17,6 +17,8 @@ from hyperspy_smartalign.signals.accessor import AccessorSlot
 # Class in hyperspy.signals -> attribute -> what is attached. Each name only where it makes sense.
 ATTACHED: dict[str, dict[str, Any]] = {
     "Signal1D": {
+        "align_nonrigid": align_nonrigid,
+        "align_rigid": align_rigid,
         "apply_alignment": apply_alignment,
         "smartalign": AccessorSlot(),
     },

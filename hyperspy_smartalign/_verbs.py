@@ -15,6 +15,8 @@ from hyperspy_smartalign.parameters import (
 )
 
 if TYPE_CHECKING:
+    import os
+
     import numpy.typing as npt
     from hyperspy.signals import BaseSignal
 
@@ -26,6 +28,7 @@ def align_rigid(
     signal: BaseSignal,
     *,
     source: BaseSignal | None = None,
+    signal_range: Any = None,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
@@ -36,6 +39,9 @@ def align_rigid(
     The shifts of many pairs of frames are measured by correlation, made consistent with each
     other, and refined against the mean of the other frames. The signal itself stays as it is.
 
+    A series of spectrum images is aligned by images of its own counts, and the shifts are then
+    applied to the spectra.
+
     Parameters
     ----------
     {parameters}
@@ -44,6 +50,10 @@ def align_rigid(
         this one: the raw series, where this one was filtered, flattened or aligned before. The
         shifts of both alignments are then added, and the pixels interpolated once. None: this
         series.
+    signal_range : (start, stop), hs.roi.SpanROI or None, default None
+        For spectrum images: channels whose counts are added to the images that the alignment is
+        found on; int for channels, float for energies. None: all. For 4D data, the region
+        (left, right, top, bottom) of the pattern that makes the image.
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say.
     num_workers : int or None, default None
@@ -79,15 +89,19 @@ def align_rigid(
         second time.
     """
     from hyperspy_smartalign.signals import rigid
+    from hyperspy_smartalign.signals.spectra import aligning
 
-    aligned: BaseSignal = rigid.align_rigid(
-        signal,
-        source=source,
-        show_progressbar=show_progressbar,
-        num_workers=num_workers,
-        lazy_output=lazy_output,
-        **keywords,
-    )
+    keywords |= {
+        "source": source,
+        "show_progressbar": show_progressbar,
+        "num_workers": num_workers,
+        "lazy_output": lazy_output,
+    }
+    aligned: BaseSignal
+    if aligning.has_channels(signal, signal_range):
+        aligned = aligning.align_rigid(signal, signal_range=signal_range, **keywords)
+    else:
+        aligned = rigid.align_rigid(signal, **keywords)
     return aligned
 
 
@@ -96,6 +110,7 @@ def align_nonrigid(
     signal: BaseSignal,
     *,
     source: BaseSignal | None = None,
+    signal_range: Any = None,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
@@ -107,6 +122,9 @@ def align_nonrigid(
     by the model of the distortions, such as an offset for each scan line. A series that was not
     aligned before goes through `align_rigid` first. The signal itself stays as it is.
 
+    A series of spectrum images is aligned by images of its own counts, and what was found is
+    then applied to the spectra.
+
     Parameters
     ----------
     {parameters}
@@ -116,17 +134,22 @@ def align_nonrigid(
         once. None: the raw series where it is still in memory, else this series. With a series
         that was filtered or flattened, but not aligned: the series that the pixels of the result
         are taken from.
+    signal_range : (start, stop), hs.roi.SpanROI or None, default None
+        For spectrum images: channels whose counts are added to the images that the alignment is
+        found on; int for channels, float for energies. None: all. For 4D data, the region
+        (left, right, top, bottom) of the pattern that makes the image.
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say.
     num_workers : int or None, default None
         Number of threads. None uses all cores.
     lazy_output : bool or None, default None
         Whether the result is lazy. None does as the input is. The distortions are found at once
-        in any case, from a lazy series with few of its frames in memory.
+        in any case, from a lazy series with few of its frames in memory. A sum of spectra is
+        computed at once, unless this is True.
 
     Returns
     -------
-    Signal2D
+    Signal2D or Signal1D
         The aligned series, float32 (integers stay what they are with "nearest"), or its average
         (float32) or sum (float64), in which excluded frames take no part. It carries its
         alignment, ``result.smartalign.alignment``, with the displacement of every pixel in
@@ -154,15 +177,19 @@ def align_nonrigid(
     One line a cycle is logged by ``logging.getLogger("hyperspy_smartalign")`` at level INFO.
     """
     from hyperspy_smartalign.signals import nonrigid
+    from hyperspy_smartalign.signals.spectra import aligning
 
-    aligned: BaseSignal = nonrigid.align_nonrigid(
-        signal,
-        source=source,
-        show_progressbar=show_progressbar,
-        num_workers=num_workers,
-        lazy_output=lazy_output,
-        **keywords,
-    )
+    keywords |= {
+        "source": source,
+        "show_progressbar": show_progressbar,
+        "num_workers": num_workers,
+        "lazy_output": lazy_output,
+    }
+    aligned: BaseSignal
+    if aligning.has_channels(signal, signal_range):
+        aligned = aligning.align_nonrigid(signal, signal_range=signal_range, **keywords)
+    else:
+        aligned = nonrigid.align_nonrigid(signal, **keywords)
     return aligned
 
 
@@ -171,6 +198,9 @@ def apply_alignment(
     signal: BaseSignal,
     alignment: Alignment | BaseSignal | npt.ArrayLike,
     *,
+    file: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
@@ -178,8 +208,12 @@ def apply_alignment(
 ) -> BaseSignal:
     """Apply an alignment that was found on another signal with the same probe path.
 
-    Works on the image series of a second detector, with one interpolation. The signal itself
-    stays as it is.
+    Works on image series of a second detector, on series of spectrum images (frames, y, x | E),
+    of EELS and EDS too, and on 4D-STEM series (frames, y, x | ky, kx), each with one
+    interpolation. The signal itself stays as it is. Spectra are worked on frame by frame: what
+    is held of a lazy series is a frame, and the sum. With a dask.distributed client active, its
+    workers do that. Where the series has pixels of another size than the one that was aligned,
+    the alignment is carried over by the calibration of the image axes.
 
     Parameters
     ----------
@@ -187,42 +221,63 @@ def apply_alignment(
         The alignment, an aligned signal that carries one, or a table of shifts: the measured
         displacement (y, x) of each frame's content in pixels.
     {parameters}
+    file : path or None, default None
+        File (.hspy or .zspy) that the result is written to. It appears when it is complete.
+        A series is written frame by frame, and is never in memory as a whole.
+    resume : bool, default False
+        Go on where an earlier call for the same file was broken off.
+    overwrite : bool, default False
+        Replace the file.
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say.
     num_workers : int or None, default None
         Number of threads. None uses all cores.
     lazy_output : bool or None, default None
-        Whether the result is lazy. None does as the input is.
+        Whether the result is lazy. None does as the input is, but computes sums and averages of
+        spectra at once.
 
     Returns
     -------
     BaseSignal
-        The aligned series, of the class of the input; or its average (float32) or sum (float64).
-        It carries the alignment, so that it can be applied further. The area is that of the
-        alignment; the whole image, where the alignment was cropped to a region and `area` is
-        "image".
+        The aligned series, of the class of the input; or its average (float32) or sum (float64
+        of images; float32 of spectra, and with `counts`, `variance` or `file`; integers stay
+        integers with ``counts="whole"``). A sum counts pixels
+        that only some frames saw as if all had, except with `counts` "share" and "whole", which
+        keep every count as it is. It carries the alignment, so that it can be applied further.
+        The area is that of the alignment; the whole image, where the alignment was cropped to a
+        region and `area` is "image". The live time of EDS and the exposure of EELS are those of
+        the sum; spectrum images in memory get their image as ``result.navigator``.
 
     Raises
     ------
     TypeError
         Unknown parameter.
     ValueError
-        A parameter has a value that it cannot have, or the alignment was found on frames of
-        another shape, number or scale.
+        A parameter has a value that it cannot have, the alignment was found on frames of another
+        number or area, or `resume` finds other work than this.
+    FileExistsError
+        The file exists, and `overwrite` is False.
     NotImplementedError
-        The axes are not uniform, or the signal holds spectra.
+        The image axes are not uniform.
 
     Warns
     -----
     SeriesWarning
         Frames of the two series were chosen or turned differently, or pixels are interpolated
         a second time.
+
+    Notes
+    -----
+    With ``fill="nan"``, pixels without counts are 0 where ``counts="whole"`` keeps integers.
     """
     from hyperspy_smartalign.signals import applying
 
     aligned: BaseSignal = applying.apply_alignment(
         signal,
         alignment,
+        file=file,
+        resume=resume,
+        overwrite=overwrite,
         show_progressbar=show_progressbar,
         num_workers=num_workers,
         lazy_output=lazy_output,

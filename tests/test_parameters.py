@@ -73,10 +73,19 @@ def test_the_contracts_names_and_defaults() -> None:
         "crop": True,
         "fill": "nan",
         "interpolation": "spline",
-        "output": "series",
+        "output": "auto",
     }
-    assert set(ApplyParameters.names()) == {"area", "crop", "fill", "interpolation", "output"}
-    assert ApplyParameters().crop is None
+    assert ApplyParameters().keywords() == {
+        "area": "image",
+        "crop": None,
+        "fill": "nan",
+        "interpolation": "spline",
+        "counts": "interpolate",
+        "output": "auto",
+        "variance": "none",
+        "signal_range": None,
+        "binning": 1,
+    }
 
 
 def test_unknown_name_suggests_the_nearest() -> None:

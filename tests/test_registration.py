@@ -115,6 +115,8 @@ def test_nothing_of_hyperspy_or_exspy_is_overwritten(folder: Path) -> None:
     found = rows("nothing_overwritten", folder)
     assert found["changed"] == []
     assert found["added"] == [
+        "Signal1D.align_nonrigid",
+        "Signal1D.align_rigid",
         "Signal1D.apply_alignment",
         "Signal1D.smartalign",
         "Signal2D.align_nonrigid",
@@ -178,7 +180,7 @@ def test_methods_tell_their_parameters() -> None:
 def test_the_verbs_are_functions_too() -> None:
     assert hs.signals.Signal2D.align_rigid is hyperspy_smartalign.align_rigid
     assert hs.signals.Signal2D.align_nonrigid is hyperspy_smartalign.align_nonrigid
-    assert hs.signals.Signal2D.apply_alignment is hyperspy_smartalign.apply_alignment
+    assert hs.signals.Signal2D.apply_alignment is hs.signals.Signal1D.apply_alignment
     assert hs.signals.Signal2D.smartalign is SmartAlign
 
 

@@ -138,6 +138,13 @@ def _region(text: str) -> tuple[int | float, ...]:
     return left, right, top, bottom
 
 
+def _range_or_region(text: str) -> tuple[int | float, ...]:
+    ends = tuple(_index_or_value(part) for part in text.split(","))
+    if len(ends) not in (2, 4):
+        raise ValueError("neither a range nor a region")
+    return ends
+
+
 def _index_or_value(text: str) -> int | float:
     try:
         return int(text)
@@ -174,5 +181,6 @@ _KINDS: dict[str, tuple[Callable[[str], Any], str]] = {
     "index pairs": (_pairs, "I:J[,I:J...]"),
     "region": (_region, "LEFT,RIGHT,TOP,BOTTOM"),
     "crop area": (_region, "LEFT,RIGHT,TOP,BOTTOM"),
+    "signal range": (_range_or_region, "START,STOP|LEFT,RIGHT,TOP,BOTTOM"),
     "choice or array": (_mask, "FILE"),
 }

@@ -16,6 +16,8 @@ RAMP = "ramp_"
 
 # What a second detector does not take over, as its grey levels are its own.
 _GREY_LEVELS = ("normalise", "equalise")
+# What spectra do not take over either: their grid is their own, and apply goes by the axes.
+_GRID = ("resample",)
 
 
 def preparing_options() -> list[SectionOption]:
@@ -59,7 +61,8 @@ def prepared_alike(
 ) -> BaseSignal:
     """A second detector's series with the same frames and axes as the series that was aligned.
 
-    Repeats what the recorded steps did before the first alignment, but for grey levels.
+    Repeats what the recorded steps did before the first alignment, but for grey levels, and for
+    spectra but for their grid.
 
     Parameters
     ----------
@@ -70,16 +73,18 @@ def prepared_alike(
     report : Reporter
     """
     from hyperspy_smartalign.signals import recording
+    from hyperspy_smartalign.signals.targets import holds_spectra
 
     if any(step["name"] == "prepare" for step in recording.steps_of(signal)):
         return signal
+    others = (*_GREY_LEVELS, *_GRID) if holds_spectra(signal) else _GREY_LEVELS
     for step in steps:
         if str(step["name"]).startswith("align"):
             break
         if step["name"] != "prepare":
             continue
         changed = PrepareParameters.from_dict(_as_dict(step["parameters"])).changed()
-        repeated = {key: value for key, value in changed.items() if key not in _GREY_LEVELS}
+        repeated = {key: value for key, value in changed.items() if key not in others}
         if repeated:
             report.progress(f"Preparing as the aligned series was: {_listed(repeated)}")
             with report.working():

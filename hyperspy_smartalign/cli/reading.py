@@ -25,8 +25,29 @@ def files_argument() -> click.Argument:
     return click.Argument(["files"], nargs=-1, required=True, metavar="FILE...")
 
 
-def loading_options() -> list[SectionOption]:
-    """Options that say how files become a series."""
+def loading_options(*, lazy_spectra: bool = False) -> list[SectionOption]:
+    """Options that say how files become a series.
+
+    Parameters
+    ----------
+    lazy_spectra : bool
+        Leave the pixels of spectrum images on disk if nothing else is asked for.
+    """
+    if lazy_spectra:
+        lazy = SectionOption(
+            ["--lazy/--in-memory"],
+            default=None,
+            section=_SECTION,
+            help="Leave pixels on disk until they are needed, or read them all at once. Not "
+            "given: spectra are left, images are read.",
+        )
+    else:
+        lazy = SectionOption(
+            ["--lazy"],
+            is_flag=True,
+            section=_SECTION,
+            help="Leave pixels on disk until they are needed, for series larger than memory.",
+        )
     return [
         SectionOption(
             ["--signal"],
@@ -34,12 +55,7 @@ def loading_options() -> list[SectionOption]:
             section=_SECTION,
             help="Detector to take where files hold several: its name, or its place from 0.",
         ),
-        SectionOption(
-            ["--lazy"],
-            is_flag=True,
-            section=_SECTION,
-            help="Leave pixels on disk until they are needed, for series larger than memory.",
-        ),
+        lazy,
         SectionOption(
             ["--stack"],
             is_flag=True,
@@ -91,19 +107,57 @@ def load(paths: Sequence[Path], given: Mapping[str, Any], *, report: Reporter) -
     """
     from hyperspy_smartalign.signals.loading import load_series
 
-    wanted = given["signal"]
-    if wanted is not None and wanted.isdecimal():
-        wanted = int(wanted)
     report.progress(f"Reading {_listed(paths)}")
     with report.working():
         loaded = load_series(
             paths,
-            signal=wanted,
+            signal=_name_or_place(given["signal"]),
             lazy=given["lazy"],
             stack=True if given["stack"] else None,
             **dict(given["reader"]),
         )
-    return _only_one(loaded) if isinstance(loaded, dict) else loaded
+    return _only_image(loaded) if isinstance(loaded, dict) else loaded
+
+
+def load_other(
+    paths: Sequence[Path],
+    given: Mapping[str, Any],
+    *,
+    n_frames: int,
+    report: Reporter,
+) -> BaseSignal:
+    """The series in some files that an alignment is to be applied to.
+
+    Spectra stay on disk, and images are read, if the options do not say.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The files, in order.
+    given : mapping
+        Values of the loading options.
+    n_frames : int
+        Number of frames of the alignment.
+    report : Reporter
+
+    Raises
+    ------
+    ValueError
+        The files hold several signals, and it is not clear which one is meant; or one spectrum
+        image, where the alignment has more frames.
+    """
+    from hyperspy_smartalign.signals.targets import load_target
+
+    report.progress(f"Reading {_listed(paths)}")
+    with report.working():
+        return load_target(
+            paths,
+            n_frames=n_frames,
+            signal=_name_or_place(given["signal"]),
+            lazy=given["lazy"],
+            stack=True if given["stack"] else None,
+            reader=dict(given["reader"]),
+        )
 
 
 def load_alignment(path: Path) -> Alignment:
@@ -138,7 +192,11 @@ def _setting(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def _only_one(signals: Mapping[str, BaseSignal]) -> BaseSignal:
+def _name_or_place(signal: str | None) -> str | int | None:
+    return int(signal) if signal is not None and signal.isdecimal() else signal
+
+
+def _only_image(signals: Mapping[str, BaseSignal]) -> BaseSignal:
     images = [signal for signal in signals.values() if signal.axes_manager.signal_dimension == 2]
     if len(images) == 1:
         return images[0]

@@ -20,23 +20,64 @@ RESULTS = "Results"
 
 
 def output_options() -> list[SectionOption]:
-    """Files to write, and whether they may replace others."""
+    """Files that align commands write, and whether they may replace others."""
     return [
-        SectionOption(
-            ["-o", "--out"],
-            required=True,
-            type=OutputPath(SERIES_SUFFIXES),
-            metavar="FILE",
-            section=RESULTS,
-            help=f"The aligned series, with its alignment ({', '.join(SERIES_SUFFIXES)}).",
+        _out(f"The aligned series, with its alignment ({', '.join(SERIES_SUFFIXES)})."),
+        _average(f"The average of the aligned frames ({', '.join(AVERAGE_SUFFIXES)})."),
+        *_working_options(),
+    ]
+
+
+def applying_options() -> list[SectionOption]:
+    """Files that apply writes, of images or of spectra."""
+    return [
+        _out(
+            "The aligned series; of spectra the sum of the aligned frames, if --output says "
+            f"nothing else. With the alignment ({', '.join(SERIES_SUFFIXES)})."
         ),
+        _average(f"For images: the average of the aligned frames ({', '.join(AVERAGE_SUFFIXES)})."),
         SectionOption(
-            ["--average"],
+            ["--navigator"],
             type=OutputPath(AVERAGE_SUFFIXES),
             metavar="FILE",
             section=RESULTS,
-            help=f"The average of the aligned frames ({', '.join(AVERAGE_SUFFIXES)}).",
+            help="For spectra: the image of the sums over the channels "
+            f"({', '.join(AVERAGE_SUFFIXES)}).",
         ),
+        SectionOption(
+            ["--resume"],
+            is_flag=True,
+            section=RESULTS,
+            help="For spectra: go on from the last finished frame, if the same command was broken "
+            "off before.",
+        ),
+        *_working_options(),
+    ]
+
+
+def _out(description: str) -> SectionOption:
+    return SectionOption(
+        ["-o", "--out"],
+        required=True,
+        type=OutputPath(SERIES_SUFFIXES),
+        metavar="FILE",
+        section=RESULTS,
+        help=description,
+    )
+
+
+def _average(description: str) -> SectionOption:
+    return SectionOption(
+        ["--average"],
+        type=OutputPath(AVERAGE_SUFFIXES),
+        metavar="FILE",
+        section=RESULTS,
+        help=description,
+    )
+
+
+def _working_options() -> list[SectionOption]:
+    return [
         SectionOption(
             ["--overwrite"],
             is_flag=True,
@@ -54,8 +95,9 @@ def output_options() -> list[SectionOption]:
 
 
 def outputs_of(given: Mapping[str, Any]) -> list[Path]:
-    """The files that `output_options` ask for."""
-    return [path for path in (given["out"], given["average"]) if path is not None]
+    """The files with signals that the options of a command ask for."""
+    paths = (given[name] for name in ("out", "average", "navigator") if name in given)
+    return [path for path in paths if path is not None]
 
 
 def write_results(
@@ -95,15 +137,29 @@ def average_of(aligned: BaseSignal, output: str) -> BaseSignal:
     ----------
     aligned : BaseSignal
         Result of a verb.
-    output : {"series", "average", "sum"}
+    output : {"auto", "series", "average", "sum"}
         What the verb was asked for.
     """
-    if output == "series":
+    if output in ("auto", "series"):
         return aligned.smartalign.average()
     if output == "average":
         return aligned
     # A sum counts what only some frames saw as if all had.
     return aligned / float((~aligned.smartalign.alignment.excluded).sum())
+
+
+def navigator_of(result: BaseSignal) -> BaseSignal:
+    """The image of a signal with channels: the sums over them.
+
+    Parameters
+    ----------
+    result : BaseSignal
+        Sum, average or series of spectrum images. It may be lazy.
+    """
+    if result.navigator is not None:
+        return result.navigator
+    image = result.sum(axis=result.axes_manager.signal_axes)
+    return image.as_signal2D((0, 1))
 
 
 def save(signal: BaseSignal, path: Path, *, show_progressbar: bool = False) -> None:

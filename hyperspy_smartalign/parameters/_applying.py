@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from hyperspy_smartalign.parameters._base import Parameters
-from hyperspy_smartalign.parameters._kinds import Choice, Flag, Kind, Real
+from hyperspy_smartalign.parameters._kinds import Choice, Flag, Integer, Kind, Real, SignalRange
 
 
 class Fill(Real):
@@ -58,10 +58,14 @@ def interpolation() -> Kind:
 def output() -> Kind:
     """The parameter `output`, shared by the tools that make aligned pixels."""
     return Choice(
-        "series",
-        words=("series", "average", "sum"),
+        "auto",
+        words=("auto", "series", "average", "sum"),
         label="Output",
-        desc="'series' returns all frames; 'average' and 'sum' return one accumulated frame.",
+        desc=(
+            "'series' returns all frames; 'average' and 'sum' return one accumulated frame. "
+            "'auto' is 'series' for images and 'sum' for spectra, whose aligned series is often "
+            "larger than memory."
+        ),
         group="output",
     )
 
@@ -81,4 +85,50 @@ class ApplyParameters(Parameters):
     )
     fill = fill()
     interpolation = interpolation()
+    counts = Choice(
+        "interpolate",
+        words=("interpolate", "share", "whole"),
+        label="Counts",
+        desc=(
+            "'interpolate' reads each frame between its pixels. For data that are counts, "
+            "'share' gives the counts of a pixel to the up to four pixels that they belong to, "
+            "and 'whole' gives them undivided to the nearest one; then none is lost or made up, "
+            "and integers stay integers with 'whole'."
+        ),
+        group="output",
+    )
     output = output()
+    variance = Choice(
+        "none",
+        words=("none", "poisson", "spread"),
+        label="Variance map",
+        desc=(
+            "Variance of every value of an average or sum, put where HyperSpy keeps noise "
+            "(metadata.Signal.Noise_properties.variance): 'poisson' takes the data as counts, "
+            "'spread' looks at how the frames differ."
+        ),
+        group="output",
+    )
+    signal_range = SignalRange(
+        None,
+        label="Channels",
+        desc=(
+            "Channels of the spectra that take part, chosen before any work: (start, stop), int "
+            "for channels and float for energies. For 4D data a region of the pattern. None "
+            "takes all."
+        ),
+        group="channels",
+    )
+    binning = Integer(
+        1,
+        low=1,
+        label="Binning",
+        desc="Number of neighbouring channels that are added together before any work.",
+        group="channels",
+    )
+
+    def check(self) -> None:
+        if self.counts != "interpolate":
+            self.refuse_unused("interpolation", f"counts={self.counts!r} does not interpolate")
+        if self.output == "series":
+            self.refuse_unused("variance", "it belongs to an average or sum")

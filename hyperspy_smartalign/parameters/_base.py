@@ -10,7 +10,13 @@ from typing import Any, Self
 import numpy as np
 import traits.api as t
 
-from hyperspy_smartalign.parameters._kinds import REGION_SIDES, Kind, ParameterError, Region
+from hyperspy_smartalign.parameters._kinds import (
+    REGION_SIDES,
+    Kind,
+    ParameterError,
+    Region,
+    SignalRange,
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class ParameterSpec:
     name, kind : str
         Keyword, and the kind of value: "flag", "switch", "choice", "choices", "integer", "real",
         "real or pair", "indices", "index pairs", "numbers", "frame numbers", "region",
-        "crop area" or "choice or array".
+        "crop area", "signal range" or "choice or array".
     default : object
         Default value. None is allowed as a value only where it is the default.
     choices : tuple of str
@@ -145,8 +151,8 @@ class Parameters(t.HasStrictTraits):
             if value is None:
                 continue
             kind = self.trait(name).trait_type
-            if isinstance(kind, Region) and not isinstance(value, bool):
-                content[name] = dict(zip(REGION_SIDES, value, strict=True))
+            if isinstance(kind, (Region, SignalRange)) and not isinstance(value, bool):
+                content[name] = dict(zip(REGION_SIDES, value, strict=False))
             else:
                 content[name] = _storable(value)
         return content

@@ -277,6 +277,30 @@ class Region(Kind):
         return left, right, top, bottom
 
 
+class SignalRange(Kind):
+    """Two ends of a range of channels, or the four sides of a region of a diffraction pattern.
+
+    Anything that unpacks to these is taken, so HyperSpy's SpanROI and RectangularROI are too.
+    """
+
+    kind = "signal range"
+    noun = (
+        "a hs.roi.SpanROI or (start, stop), each an int (channel) or a float (value on the axis); "
+        "for patterns a hs.roi.RectangularROI or (left, right, top, bottom)"
+    )
+    python_type = "SpanROI | RectangularROI | tuple[float, ...]"
+
+    def convert(self, value: Any) -> tuple[int | float, ...]:
+        if isinstance(value, Mapping):
+            value = [value[side] for side in REGION_SIDES if side in value]
+        ends = tuple(
+            whole(end) if isinstance(end, (int, np.integer)) else real(end) for end in value
+        )
+        if len(ends) not in (2, 4):
+            raise ValueError("neither a range nor a region")
+        return ends
+
+
 class FrameNumbers(Kind):
     """A word, or one number a frame; `low` and `high` bound each."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.parameters import ApplyParameters
+from hyperspy_smartalign.parameters import ApplyParameters, ParameterError
 from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.signals import recording, wrapping
 from hyperspy_smartalign.signals.compacting import on_control_grid
@@ -22,9 +24,12 @@ from hyperspy_smartalign.signals.matching import (
     warn_of_other_preparation,
 )
 from hyperspy_smartalign.signals.progressing import progress_bar
+from hyperspy_smartalign.signals.regridding import carried_to
 from hyperspy_smartalign.signals.rendering import Rendering, render
-from hyperspy_smartalign.signals.validating import Layout, frames_of
-from hyperspy_smartalign.transforms import Alignment, same_values
+from hyperspy_smartalign.signals.spectra.applying import applied_to_spectra
+from hyperspy_smartalign.signals.spectra.reaching import widened
+from hyperspy_smartalign.signals.validating import Layout, frames_of, layout_of
+from hyperspy_smartalign.transforms import Alignment, Canvas, same_values
 
 # From apply_alignment here, up to the caller of the verb in _verbs.py.
 _USER = 3
@@ -34,27 +39,30 @@ def apply_alignment(
     signal: BaseSignal,
     alignment: Alignment | BaseSignal | npt.ArrayLike,
     *,
+    file: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
+    inputs: Sequence[Path] = (),
     **keywords: Any,
 ) -> BaseSignal:
     """Apply an alignment that was found on another signal with the same probe path.
 
-    The parameters are those of `hyperspy_smartalign.apply_alignment`.
+    The parameters are those of `hyperspy_smartalign.apply_alignment`, and the files that the
+    signal was put together from, where they are known.
     """
     parameters = ApplyParameters(**keywords)
-    rendering = Rendering.of(parameters)
-    if signal.axes_manager.signal_dimension == 1:
-        raise NotImplementedError(
-            f"{signal!r} holds spectra. This version applies alignments to image series only "
-            "(signal dimension 2)."
-        )
-    frames = frames_of(signal)
-    rendering.check(frames)
-    carried = alignment_carried(signal, frames.layout, stacklevel=_USER)
-    given = _as_alignment(alignment, signal, frames.layout)
-    check_fits(given, frames.layout)
+    layout, given = _layout_and_alignment(signal, alignment)
+    by_frames = _is_work_on_spectra(layout, parameters, file)
+    if not by_frames:
+        Rendering.of(parameters).check(frames_of(signal))
+    carried = alignment_carried(signal, layout, stacklevel=_USER)
+    found_on = given.steps
+    if carried is None:
+        given = carried_to(given, layout)
+    check_fits(given, layout)
     own_steps = recording.steps_of(signal)
     if not _is_table(alignment):
         if carried is not None and np.array_equal(carried.shifts, given.shifts):
@@ -62,7 +70,9 @@ def apply_alignment(
                 f"{signal!r} has been aligned by these shifts already. Apply the alignment to "
                 "the series as it was before."
             )
-        warn_of_other_preparation(given.steps, own_steps, stacklevel=_USER)
+        warn_of_other_preparation(
+            found_on, own_steps, regridded=len(given.steps) > len(found_on), stacklevel=_USER
+        )
     if carried is not None:
         warnings.warn(
             "The pixels of this series were interpolated when it was aligned before, and now a "
@@ -76,12 +86,111 @@ def apply_alignment(
     step = recording.step("apply_alignment", ApplyParameters(**{**keywords, "crop": crop}))
     stage = replace(
         given,
-        canvas=canvas_to_apply(given, area=parameters.area, crop=parameters.crop),
-        frame_scale=frames.layout.scale,
-        frame_offset=frames.layout.offset,
-        frame_units=frames.layout.units,
+        canvas=_canvas(given, parameters, crop),
+        frame_scale=layout.scale,
+        frame_offset=layout.offset,
+        frame_units=layout.units,
         steps=(*given.steps, *_new_steps(own_steps, given.steps), step),
     )
+    kept, _ = on_control_grid(stage if carried is None else _composed(carried, stage))
+    if by_frames:
+        return applied_to_spectra(
+            signal,
+            stage,
+            kept,
+            parameters,
+            file=file,
+            resume=resume,
+            overwrite=overwrite,
+            show_progressbar=show_progressbar,
+            num_workers=num_workers,
+            lazy_output=lazy_output,
+            inputs=inputs,
+        )
+    return _applied_to_images(
+        signal,
+        stage,
+        kept,
+        parameters,
+        show_progressbar=show_progressbar,
+        num_workers=num_workers,
+        lazy_output=lazy_output,
+    )
+
+
+def _layout_and_alignment(
+    signal: BaseSignal, alignment: Alignment | BaseSignal | npt.ArrayLike
+) -> tuple[Layout, Alignment]:
+    """Where series, image and channels are in a signal, and the alignment, from its three forms."""
+    if isinstance(alignment, BaseSignal):
+        alignment = recording.alignment_of(alignment)
+    if isinstance(alignment, Alignment):
+        dimension = len(alignment.navigation_shape)
+        return layout_of(signal, series_dimension=dimension), alignment
+    try:
+        table = np.asarray(alignment, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{type(alignment).__name__} is no alignment. Give an Alignment, an aligned signal, "
+            "or shifts as an array (n, 2) of y and x in pixels."
+        ) from None
+    layout = layout_of(signal)
+    if layout.n_frames != table.size // 2 and signal.axes_manager.signal_dimension == 2:
+        # Not images of that number: diffraction patterns, if there are axes enough.
+        patterns = table.ndim - 1
+        if signal.axes_manager.navigation_dimension == patterns + 2:
+            layout = layout_of(signal, series_dimension=patterns)
+    return layout, Alignment.from_shifts(
+        table,
+        frame_shape=layout.frame_shape,
+        navigation_shape=layout.series_shape,
+        frame_scale=layout.scale,
+        frame_offset=layout.offset,
+        frame_units=layout.units,
+        scan=recording.scan_geometry_of(signal),
+        steps=(recording.step("shift_table", {"shifts": table}),),
+    )
+
+
+def _canvas(given: Alignment, parameters: ApplyParameters, crop: bool | None) -> Canvas:
+    """The area of the result; where nothing is cropped, all counts lie in it."""
+    canvas = canvas_to_apply(given, area=parameters.area, crop=parameters.crop)
+    if parameters.counts == "interpolate" or parameters.area == "roi" or crop is not False:
+        return canvas
+    return widened(canvas, given, parameters.counts)
+
+
+def _is_work_on_spectra(
+    layout: Layout, parameters: ApplyParameters, file: str | os.PathLike[str] | None
+) -> bool:
+    """Whether frames are worked on one after the other, as those of spectra are.
+
+    Images are too, where counts or a variance are asked for, or a file.
+    """
+    if layout.channel_shape:
+        return True
+    for name in ("signal_range", "binning"):
+        if name in parameters.changed():
+            raise ParameterError(
+                f"{name}={getattr(parameters, name)!r} is for spectra and diffraction patterns, "
+                f"and these are images; leave {name} out."
+            )
+    asked = {"counts", "variance"} & parameters.changed().keys()
+    return bool(asked) or file is not None
+
+
+def _applied_to_images(
+    signal: BaseSignal,
+    stage: Alignment,
+    kept: Alignment,
+    parameters: ApplyParameters,
+    *,
+    show_progressbar: bool | None,
+    num_workers: int | None,
+    lazy_output: bool | None,
+) -> BaseSignal:
+    """A series of images, or its average or sum."""
+    frames, rendering = frames_of(signal), Rendering.of(parameters)
     with progress_bar(show_progressbar) as progress:
         data = render(
             frames,
@@ -91,7 +200,6 @@ def apply_alignment(
             num_workers=num_workers,
             progress=progress,
         )
-    kept, _ = on_control_grid(stage if carried is None else _composed(carried, stage))
     return wrapping.aligned_signal(
         signal,
         data,
@@ -115,31 +223,3 @@ def _composed(carried: Alignment, stage: Alignment) -> Alignment:
 
 def _is_table(alignment: Any) -> bool:
     return not isinstance(alignment, Alignment | BaseSignal)
-
-
-def _as_alignment(
-    alignment: Alignment | BaseSignal | npt.ArrayLike, signal: BaseSignal, layout: Layout
-) -> Alignment:
-    """The alignment that was given in one of three forms."""
-    if isinstance(alignment, Alignment):
-        return alignment
-    if isinstance(alignment, BaseSignal):
-        return recording.alignment_of(alignment)
-    try:
-        table = np.asarray(alignment, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{type(alignment).__name__} is no alignment. Give an Alignment, an aligned signal, "
-            "or shifts as an array (n, 2) of y and x in pixels."
-        ) from None
-    step = recording.step("shift_table", {"shifts": table})
-    return Alignment.from_shifts(
-        table,
-        frame_shape=layout.frame_shape,
-        navigation_shape=layout.series_shape,
-        frame_scale=layout.scale,
-        frame_offset=layout.offset,
-        frame_units=layout.units,
-        scan=recording.scan_geometry_of(signal),
-        steps=(step,),
-    )

@@ -43,7 +43,8 @@ def average(signal: BaseSignal, *, output: str = "average") -> BaseSignal:
     """
     if output not in OUTPUTS:
         raise ValueError(f"output={output!r} is not allowed: give one of 'average', 'sum'.")
-    layout = layout_of(signal)
+    series_dimension = _series_dimension(signal)
+    layout = layout_of(signal, series_dimension=series_dimension)
     if np.issubdtype(signal.data.dtype, np.complexfloating):
         raise TypeError(
             f"{signal!r} is complex, and only real frames are averaged. Use signal.real or "
@@ -55,9 +56,20 @@ def average(signal: BaseSignal, *, output: str = "average") -> BaseSignal:
         accumulated = _accumulate_lazily(data, kept, output)
     else:
         accumulated = _accumulate(data, kept, output)
-    result = wrapping.aligned_signal(signal, accumulated, title=output)
+    result = wrapping.aligned_signal(
+        signal, accumulated, title=output, series_dimension=series_dimension
+    )
     recording.append_step(result, "average", {"output": output})
     return result
+
+
+def _series_dimension(signal: BaseSignal) -> int | None:
+    """Number of series axes of aligned diffraction patterns, which their alignment knows."""
+    if not recording.has_alignment(signal):
+        return None
+    dimension = len(recording.alignment_of(signal).navigation_shape)
+    patterns = signal.axes_manager.navigation_dimension == dimension + 2
+    return dimension if patterns else None
 
 
 def _kept_frames(signal: BaseSignal, layout: Layout) -> npt.NDArray[np.intp]:

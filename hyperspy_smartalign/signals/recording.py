@@ -167,6 +167,16 @@ def write_measurements(signal: BaseSignal, pairs: PairTable | None, noise: Noise
     write_record(signal, record)
 
 
+def copy_measurements(source: BaseSignal, target: BaseSignal) -> None:
+    """Put what was measured when one signal was aligned into the record of another."""
+    measured = record_of(source)
+    record = record_of(target)
+    for part in (_PAIRS, _NOISE, _NONRIGID):
+        if part in measured:
+            record[part] = measured[part]
+    write_record(target, record)
+
+
 def has_pairs(signal: BaseSignal) -> bool:
     """True if the record holds pairs of frames that were measured."""
     return _PAIRS in record_of(signal)

@@ -49,9 +49,10 @@ class Rendering:
 
     @classmethod
     def of(cls, parameters: Parameters) -> Self:
-        """What the parameters of a verb say."""
+        """What the parameters of a verb say about images."""
         values = parameters.keywords()
-        return cls(values["interpolation"], values["fill"], values["output"])
+        output = "series" if values["output"] == "auto" else values["output"]
+        return cls(values["interpolation"], values["fill"], output)
 
     def dtype_of(self, frames: Frames) -> np.dtype[Any]:
         """Type of the pixels of the output: sums are float64, averages float32."""

@@ -38,7 +38,8 @@ class Layout:
     frame_shape : tuple of int
         (height, width) of a frame in pixels.
     channel_shape : tuple of int
-        Shape of what each pixel holds: () in images, (channels,) in spectrum images.
+        Shape of what each pixel holds: () in images, (channels,) in spectrum images, (ky, kx)
+        in series of diffraction patterns.
     scale, offset : tuple of float
         (y, x) of the image axes, in `units`.
     units : tuple of str
@@ -64,14 +65,21 @@ class Layout:
         return y, y + 1
 
 
-def layout_of(signal: BaseSignal) -> Layout:
+def layout_of(signal: BaseSignal, *, series_dimension: int | None = None) -> Layout:
     """Layout of an image series (Signal2D) or a series of spectrum images (Signal1D).
+
+    With `series_dimension`, a Signal2D may also be a series of diffraction patterns, as in
+    4D-STEM: (frames, y, x | ky, kx).
 
     Parameters
     ----------
     signal : BaseSignal
         Signal with one or more series axes. In spectrum images they are the navigation axes
         beyond x and y.
+    series_dimension : int or None
+        Number of series axes. A Signal2D with two navigation axes more holds diffraction
+        patterns, and its first two navigation axes are x and y. None: every Signal2D holds
+        images, and in spectrum images all other navigation axes are series axes.
 
     Returns
     -------
@@ -80,14 +88,21 @@ def layout_of(signal: BaseSignal) -> Layout:
     Raises
     ------
     NotASeriesError
-        The signal has neither images nor spectra, or no series axis, or one frame.
+        The signal has neither images nor spectra, or no series axis, or one frame, or another
+        number of series axes than `series_dimension`.
     NotImplementedError
         An axis of the image is not uniform.
     """
-    dimension = signal.axes_manager.signal_dimension
+    # HyperSpy's signal_dimension is 0 where there is but one channel.
+    dimension = len(signal.axes_manager.signal_axes)
     navigation = signal.axes_manager.navigation_axes
     channels: tuple[int, ...] = ()
-    if dimension == 2:
+    if series_dimension is not None:
+        _check_series_dimension(signal, series_dimension)
+    if dimension == 2 and series_dimension is not None and len(navigation) > series_dimension:
+        (x, y), series = navigation[:2], navigation[2:]
+        channels = tuple(int(axis.size) for axis in reversed(signal.axes_manager.signal_axes))
+    elif dimension == 2:
         (x, y), series = signal.axes_manager.signal_axes, navigation
     elif dimension == 1 and len(navigation) >= 2:
         (x, y), series = navigation[:2], navigation[2:]
@@ -113,6 +128,24 @@ def layout_of(signal: BaseSignal) -> Layout:
         scale=(float(y.scale), float(x.scale)),
         offset=(float(y.offset), float(x.offset)),
         units=(_units(y), _units(x)),
+    )
+
+
+def _check_series_dimension(signal: BaseSignal, wanted: int) -> None:
+    """Refuse images, spectra or patterns with another number of series axes."""
+    dimension = len(signal.axes_manager.signal_axes)
+    found = signal.axes_manager.navigation_dimension
+    allowed = {1: (wanted + 2,), 2: (wanted, wanted + 2)}.get(dimension, (found,))
+    if found in allowed:
+        return
+    needs = {
+        1: f"spectrum images need {wanted + 2} (x, y and those of the series)",
+        2: f"images need {wanted}, diffraction patterns {wanted + 2} (x, y and those of the "
+        "series)",
+    }
+    raise NotASeriesError(
+        f"{signal!r} has {found} navigation axes, but the series has {wanted} "
+        f"{'axis' if wanted == 1 else 'axes'}: {needs[dimension]}."
     )
 
 

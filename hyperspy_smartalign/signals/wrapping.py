@@ -19,13 +19,14 @@ def aligned_signal(
     canvas: Canvas | None = None,
     alignment: Alignment | None = None,
     title: str = "aligned",
+    series_dimension: int | None = None,
 ) -> BaseSignal:
     """A result signal that looks like the input, with new data.
 
     Parameters
     ----------
     signal : BaseSignal
-        The input: a series of images or of spectrum images. It stays as it is.
+        The input: a series of images, spectrum images or diffraction patterns. It stays as it is.
     data : numpy or dask array
         (*series_shape, height, width, *channel_shape), or without the series axes for an
         average or sum. A dask array makes a lazy signal, a numpy array one that is not.
@@ -35,6 +36,8 @@ def aligned_signal(
         Written to the record. None leaves the record as it was.
     title : str
         Put behind the title in brackets; "" leaves the title.
+    series_dimension : int or None
+        Number of series axes, as in `layout_of`; needed for diffraction patterns.
 
     Returns
     -------
@@ -49,7 +52,7 @@ def aligned_signal(
     ValueError
         The shape of the data fits neither the series nor one frame on the canvas.
     """
-    layout = layout_of(signal)
+    layout = layout_of(signal, series_dimension=series_dimension)
     canvas = Canvas.of_frame(layout.frame_shape) if canvas is None else canvas
     one_frame = _is_one_frame(data.shape, layout, canvas)
     result = signal._deepcopy_with_new_data(data)
@@ -88,3 +91,20 @@ def _recalibrate(result: BaseSignal, layout: Layout, canvas: Canvas) -> None:
         axis = result.axes_manager._axes[place]
         axis.offset += start * axis.scale
         axis.size = size
+
+
+def variance_signal(result: BaseSignal, variance: Any) -> BaseSignal:
+    """The variance of a result as HyperSpy keeps it, in ``Signal.Noise_properties.variance``.
+
+    Parameters
+    ----------
+    result : BaseSignal
+        The result.
+    variance : numpy or dask array
+        Of the shape of its data.
+    """
+    noise = result.__class__(
+        variance, axes=[axis.get_axis_dictionary() for axis in result.axes_manager._axes]
+    )
+    noise.metadata.General.title = f"Variance of {result.metadata.General.title}"
+    return noise

@@ -41,7 +41,7 @@ def test_the_contracts_names_and_defaults() -> None:
         "crop": True,
         "fill": "nan",
         "interpolation": "spline",
-        "output": "series",
+        "output": "auto",
         "keep_transforms": True,
         "keep_fields": False,
     }

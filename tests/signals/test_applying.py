@@ -142,10 +142,11 @@ def test_integers_cannot_hold_nan(make_series, aligned):
     second, _ = make_series(SHIFTS, dtype=np.uint16)
     with pytest.raises(ValueError, match=r"uint16 cannot hold fill='nan'"):
         second.apply_alignment(aligned(), interpolation="nearest")
-    with pytest.raises(TypeError, match="only real numbers"):
-        hyperspy_smartalign.apply_alignment(
-            hs.signals.ComplexSignal2D(np.ones((4, 33, 47), complex)), aligned()
-        )
+    for keywords in ({}, {"counts": "share"}):
+        with pytest.raises(TypeError, match="only real numbers"):
+            hyperspy_smartalign.apply_alignment(
+                aligned(), hs.signals.ComplexSignal2D(np.ones((4, 33, 47), complex)), **keywords
+            )
 
 
 @pytest.mark.parametrize("lazy", [False, True])
@@ -183,6 +184,76 @@ def test_inputs_stay(make_series, aligned, lazy):
     assert names == ["align_rigid", "remove_ramp", "apply_alignment"]
 
 
+# Frame by frame, as spectra
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("output", ["series", "average", "sum"])
+@pytest.mark.parametrize("counts", ["interpolate", "share", "whole"])
+def test_counts_at_whole_pixels_are_the_aligned_images(make_series, aligned, counts, output, lazy):
+    second, _ = make_series(SHIFTS, seed=1, dtype=np.uint16, lazy=lazy)
+    expected = second.apply_alignment(aligned(), output=output)
+    result = second.apply_alignment(aligned(), output=output, counts=counts)
+    assert result._lazy is lazy
+    np.testing.assert_array_equal(np.asarray(result.data), np.asarray(expected.data))
+    if counts == "whole" and output != "average":
+        assert result.data.dtype == np.uint32
+    assert result.axes_manager.as_dictionary() == expected.axes_manager.as_dictionary()
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_counts_of_images_are_kept(make_series, known_shifts, lazy):
+    series, _ = make_series(SHIFTS, dtype=np.uint16, lazy=lazy)
+    known_shifts(SHIFTS + 0.37)
+    first = series.align_rigid(crop=False)
+    recorded = np.asarray(series.data).sum(dtype=np.float64)
+    for counts in ("share", "whole"):
+        total = series.apply_alignment(first, counts=counts, output="sum", fill="zero")
+        found = np.asarray(total.data).sum(dtype=np.float64)
+        assert found == (recorded if counts == "whole" else pytest.approx(recorded, rel=1e-6))
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("output", ["average", "sum"])
+def test_images_with_a_variance(make_series, known_shifts, output, lazy):
+    series, _ = make_series(SHIFTS, lazy=lazy)
+    known_shifts(SHIFTS + 0.25)
+    first = series.align_rigid()
+    expected = series.apply_alignment(first, output=output)
+    for variance in ("poisson", "spread"):
+        result = series.apply_alignment(first, output=output, variance=variance)
+        np.testing.assert_allclose(
+            np.asarray(result.data), np.asarray(expected.data), rtol=1e-5, atol=1e-3
+        )
+        noise = result.metadata.Signal.Noise_properties.variance
+        assert type(noise) is type(result)
+        assert noise.data.shape == result.data.shape
+        assert np.all(np.asarray(noise.data) >= 0)
+
+
+@pytest.mark.parametrize("suffix", [".hspy", ".zspy"])
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("output", ["auto", "sum"])
+@pytest.mark.filterwarnings("ignore:The NestedDirectoryStore")
+def test_images_into_a_file(make_series, known_shifts, tmp_path, output, lazy, suffix):
+    series, _ = make_series(SHIFTS, dtype=np.uint16, lazy=lazy)
+    known_shifts(SHIFTS + 0.25)
+    first = series.align_rigid()
+    expected = series.apply_alignment(first, output=output)
+    path = tmp_path / f"result{suffix}"
+    result = series.apply_alignment(first, output=output, file=path)
+    again = hs.load(path)
+    for each in (result, again):
+        np.testing.assert_allclose(
+            np.asarray(each.data), np.asarray(expected.data), rtol=3e-6, atol=1e-3
+        )
+    assert type(again).__name__ == "Signal2D"
+    assert again.smartalign.alignment == expected.smartalign.alignment
+    assert [path.name for path in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        series.apply_alignment(first, output=output, file=path)
+
+
 # What is refused, and what is warned of
 
 
@@ -191,8 +262,9 @@ def test_series_that_do_not_fit(make_series, aligned):
     second, _ = make_series(SHIFTS, seed=1)
     with pytest.raises(AlignmentMismatchError, match=r"for 4 frames.*the series has 3"):
         second.inav[1:].apply_alignment(first)
-    with pytest.raises(AlignmentMismatchError, match=r"33 x 47 px, the series has frames of 33 x"):
-        second.isig[:40].apply_alignment(first)
+    bare = hs.signals.Signal2D(second.data[:, :, :40])
+    with pytest.raises(AlignmentMismatchError, match=r"33 x 47 px.*33 x 40 px.*carried over"):
+        bare.apply_alignment(first)
     with pytest.raises(ValueError, match=r"\(3, 2\) do not fit navigation shape \(4,\)"):
         second.apply_alignment(SHIFTS[:3])
     with pytest.raises(ValueError, match="finite"):
@@ -203,7 +275,7 @@ def test_series_that_do_not_fit(make_series, aligned):
         second.apply_alignment("aligned.hspy")
     with pytest.raises(TypeError, match="Did you mean 'interpolation'"):
         second.apply_alignment(first, interpolaton="linear")
-    with pytest.raises(ValueError, match="has one frame"):
+    with pytest.raises(ValueError, match="0 navigation axes, but the series has 1 axis"):
         second.inav[0].apply_alignment(first)
 
 
@@ -227,10 +299,19 @@ def test_scales_are_compared_in_common_units(make_series, aligned):
     assert second.apply_alignment(first).data.shape == (4, *COMMON.shape)
 
 
-def test_spectra_are_not_supported_yet():
-    spectra = hs.signals.Signal1D(np.ones((3, 9, 10, 4)))
-    with pytest.raises(NotImplementedError, match="This version applies alignments to image"):
-        spectra.apply_alignment(np.zeros((3, 2)))
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_calibrated_part_of_the_frames(make_series, aligned, lazy):
+    """The calibration says where the part lies in the frames that were aligned."""
+    second, scene = make_series(SHIFTS, seed=1, lazy=lazy)
+    first = aligned()
+    part = second.isig[6:44, :25].apply_alignment(first)
+    x, y = part.axes_manager.signal_axes
+    left, top = round((x.offset - 5) / 0.2), round((y.offset + 3) / 0.2)
+    height, width = part.data.shape[1:]
+    assert left >= 6
+    assert min(height, width) >= 18
+    for frame in np.asarray(part.data):
+        np.testing.assert_array_equal(frame, scene[top : top + height, left : left + width])
 
 
 def test_aligned_twice(make_series, aligned):

@@ -159,3 +159,49 @@ def test_regions_that_do_not_fit_are_refused(calibrated, region, said: str) -> N
     with pytest.raises(ValueError, match=r"roi") as raised:
         region_in_pixels(calibrated, region)
     assert said in str(raised.value)
+
+
+def test_layout_of_diffraction_patterns() -> None:
+    signal = hs.signals.Signal2D(np.zeros((3, 7, 5, 8, 9)))
+    x, y, kx, _ = signal.axes_manager.navigation_axes[:2] + signal.axes_manager.signal_axes
+    x.scale, y.scale, y.units, kx.scale = 0.5, -2.0, "nm", 100.0
+    layout = layout_of(signal, series_dimension=1)
+    assert (layout.series_shape, layout.frame_shape, layout.channel_shape) == ((3,), (7, 5), (8, 9))
+    assert layout.image_axes == (1, 2)
+    assert (layout.scale, layout.units) == ((-2.0, 0.5), ("nm", "px"))
+    # Without series_dimension, and with three series axes, the same data are images.
+    for images in (layout_of(signal), layout_of(signal, series_dimension=3)):
+        assert (images.series_shape, images.frame_shape) == ((3, 7, 5), (8, 9))
+        assert images.channel_shape == ()
+    two = layout_of(hs.signals.Signal2D(np.zeros((2, 3, 7, 5, 8, 9))), series_dimension=2)
+    assert (two.series_shape, two.frame_shape, two.channel_shape) == ((2, 3), (7, 5), (8, 9))
+
+
+def test_layout_with_the_right_number_of_series_axes_stays() -> None:
+    for signal, dimension in (
+        (hs.signals.Signal2D(np.zeros((4, 7, 5))), 1),
+        (hs.signals.Signal1D(np.zeros((2, 4, 7, 5, 9))), 2),
+    ):
+        assert layout_of(signal, series_dimension=dimension) == layout_of(signal)
+
+
+@pytest.mark.parametrize(
+    ("signal", "dimension", "said"),
+    [
+        (hs.signals.Signal1D(np.zeros((2, 4, 7, 5, 9))), 1, "has 4 .* spectrum images need 3"),
+        (hs.signals.Signal1D(np.zeros((7, 5, 9))), 1, "has 2 .* spectrum images need 3"),
+        (hs.signals.Signal1D(np.zeros((4, 7, 5, 9))), 2, "has 2 axes: spectrum images need 4"),
+        (hs.signals.Signal2D(np.zeros((3, 4, 7, 5))), 1, "need 1, diffraction patterns 3"),
+        (hs.signals.Signal2D(np.zeros((7, 5))), 1, "images need 1"),
+        (hs.signals.Signal2D(np.zeros((1, 7, 5, 8, 9))), 1, "one frame"),
+        (hs.signals.BaseSignal(np.zeros((4, 7, 5, 3))), 1, "signal dimension is 4"),
+    ],
+)
+def test_other_series_dimensions_are_refused(signal, dimension: int, said: str) -> None:
+    with pytest.raises(NotASeriesError, match=said):
+        layout_of(signal, series_dimension=dimension)
+
+
+def test_one_channel_is_a_spectrum() -> None:
+    signal = hs.signals.Signal1D(np.zeros((4, 7, 5, 9))).isig[2:3]
+    assert layout_of(signal).channel_shape == (1,)

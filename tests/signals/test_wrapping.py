@@ -131,3 +131,20 @@ def test_the_result_saves_and_loads(tmp_path) -> None:
     loaded = hs.load(tmp_path / "result.hspy")
     assert recording.alignment_of(loaded) == alignment
     assert loaded.axes_manager.signal_axes[0].offset == 9.5
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 13, 8, 9), (6, 13, 8, 9)])
+def test_diffraction_patterns_are_moved_with_their_image(shape) -> None:
+    signal = hs.signals.Signal2D(np.zeros((3, 10, 14, 8, 9), np.uint16))
+    x, kx = signal.axes_manager.navigation_axes[0], signal.axes_manager.signal_axes[0]
+    x.scale, x.offset, x.name, kx.scale = 0.5, 10.0, "x", 0.1
+    result = aligned_signal(
+        signal, np.ones(shape, np.float32), canvas=CANVAS, series_dimension=1, title="summed"
+    )
+    assert isinstance(result, hs.signals.Signal2D)
+    assert result.data.shape == shape
+    assert result.axes_manager.signal_shape == (9, 8)
+    assert result.axes_manager.navigation_shape == (13, 6, 3)[: len(shape) - 2]
+    moved = result.axes_manager["x"]
+    assert (moved.offset, moved.scale, moved.size) == (10 - 0.5, 0.5, 13)
+    assert result.axes_manager.signal_axes[0].scale == 0.1

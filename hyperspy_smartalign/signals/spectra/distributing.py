@@ -1,0 +1,61 @@
+"""Partial sums by the workers of a dask.distributed cluster."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from hyperspy_smartalign.resampling import SpectrumSum
+from hyperspy_smartalign.signals.spectra.lazily import tree_sum
+from hyperspy_smartalign.signals.spectra.partial_sums import Summing
+from hyperspy_smartalign.transforms import Transform
+
+# Portions that each thread of the cluster gets at a time, so that none waits for the others.
+_PORTIONS_PER_THREAD = 2
+
+
+def active_client() -> Any:
+    """The client of dask.distributed that is active, or None."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return None
+    try:
+        return distributed.get_client()
+    except ValueError:
+        return None
+
+
+def portions_at_a_time(client: Any) -> int:
+    """How many portions keep the cluster busy."""
+    threads: int = sum(client.nthreads().values())
+    return max(1, _PORTIONS_PER_THREAD * threads)
+
+
+def add_by_workers(
+    client: Any,
+    running: SpectrumSum,
+    parts: Sequence[Any],
+    transforms: Sequence[Sequence[Transform | None]],
+    how: Summing,
+) -> None:
+    """Add portions to a sum; the workers read, resample and add them, and send one sum.
+
+    What a worker that is lost had done is done again by the others.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    running : SpectrumSum
+        The sum; it is changed.
+    parts : sequence of dask arrays
+        Values of the portions.
+    transforms : sequence of sequences of Transform or None
+        Those of the frames of each portion.
+    how : Summing
+    """
+    future = client.compute(tree_sum(parts, transforms, how))
+    try:
+        running.merge(SpectrumSum.from_arrays(future.result()))
+    finally:
+        future.cancel()

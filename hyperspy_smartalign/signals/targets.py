@@ -1,0 +1,205 @@
+"""What an alignment is applied to: a signal, signals of a frame each, or files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hyperspy.api as hs
+import numpy as np
+import numpy.typing as npt
+from hyperspy.signals import BaseSignal
+
+from hyperspy_smartalign.series.ordering import expand_files
+from hyperspy_smartalign.signals import applying, recording
+from hyperspy_smartalign.signals.calibrating import FRAME
+from hyperspy_smartalign.signals.loading import load_series
+from hyperspy_smartalign.signals.retelling import retold
+from hyperspy_smartalign.signals.spectra.applying import file_of
+from hyperspy_smartalign.signals.writing import check_outputs, signal_path
+from hyperspy_smartalign.transforms import Alignment
+
+# From apply_alignment here, up to the caller of the function in _functions.py.
+_USER = 3
+
+
+def apply_alignment(
+    alignment: Alignment | BaseSignal | npt.ArrayLike,
+    target: Any,
+    *,
+    signal: str | int | None = None,
+    reader: Mapping[str, Any] | None = None,
+    **keywords: Any,
+) -> BaseSignal:
+    """Apply an alignment to a signal or to files.
+
+    The parameters are those of `hyperspy_smartalign.apply_alignment`.
+    """
+    if _wrong_way_round(alignment, target):
+        raise TypeError(
+            "apply_alignment(alignment, target) takes the alignment first. Turn the two round, "
+            "or call target.apply_alignment(alignment)."
+        )
+    with retold(_USER):
+        if isinstance(target, BaseSignal) or _are_signals(target):
+            for name, value in (("signal", signal), ("reader", reader)):
+                if value is not None:
+                    raise TypeError(f"{name}= says how files are read, and the target is no file.")
+            paths = []
+            signals = [target] if isinstance(target, BaseSignal) else list(target)
+            _check_output(keywords, [file_of(each) for each in signals])
+            series = target if isinstance(target, BaseSignal) else _stacked(target)
+        else:
+            paths = expand_files(target)
+            _check_output(keywords, paths)
+            series = load_target(
+                paths,
+                signal=signal,
+                n_frames=_number_of_frames(alignment),
+                reader=reader or {},
+            )
+        return applying.apply_alignment(series, alignment, inputs=paths, **keywords)
+
+
+def load_target(
+    paths: Sequence[Path],
+    *,
+    n_frames: int,
+    signal: str | int | None = None,
+    lazy: bool | None = None,
+    stack: bool | None = None,
+    reader: Mapping[str, Any] | None = None,
+) -> BaseSignal:
+    """The series in some files that an alignment is to be applied to.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The files, in order.
+    n_frames : int
+        Number of frames of the alignment.
+    signal : str or int, optional
+        Which signal to take where files hold several. None takes the only series of spectra (of
+        several, the one with as many frames as the alignment), else the only one of images.
+    lazy : bool, optional
+        None leaves spectra on disk, and reads images.
+    stack, reader
+        As `load_series` and its options.
+
+    Returns
+    -------
+    BaseSignal
+
+    Raises
+    ------
+    ValueError
+        The files hold several signals, and it is not clear which one is meant; or one spectrum
+        image, where the alignment has more frames.
+    """
+    options: dict[str, Any] = {"stack": stack, **(reader or {})}
+    found: Any
+    if lazy is not None:
+        found = load_series(paths, signal=signal, lazy=lazy, **options)
+    else:
+        try:
+            found = load_series(paths, signal=signal, lazy=True, **options)
+        except ValueError:  # also formats whose readers cannot do that
+            found = load_series(paths, signal=signal, lazy=False, **options)
+    series = found
+    if isinstance(found, dict):
+        signal = _fitting(found, n_frames)
+        series = found[signal]
+    if lazy is None and series._lazy and not holds_spectra(series):
+        series = load_series(paths, signal=signal, lazy=False, **options)
+    if n_frames > 1 and _frames_of_spectra(series) == 1:
+        files = paths[0].name if len(paths) == 1 else f"{paths[0].name} to {paths[-1].name}"
+        raise ValueError(
+            f"{files}: one spectrum image, and the alignment has {n_frames} frames. Where the "
+            "file holds the frames apart, read it with sum_frames=False (reader= of the function, "
+            "--reader on the command line); else give a file a frame."
+        )
+    return series
+
+
+def holds_spectra(signal: BaseSignal) -> bool:
+    """Whether the pixels of a signal hold spectra or patterns: x and y are navigation axes."""
+    manager = signal.axes_manager
+    names = [axis.name for axis in manager.navigation_axes]
+    return len(manager.signal_axes) == 1 or {"x", "y"} <= set(names)
+
+
+def _fitting(signals: Mapping[str, BaseSignal], n_frames: int) -> str:
+    """Name of the one series of spectra, else of the one series of images."""
+    spectra = [name for name, signal in signals.items() if _frames_of_spectra(signal)]
+    fitting = [name for name in spectra if _frames_of_spectra(signals[name]) == n_frames]
+    images = [
+        name
+        for name, signal in signals.items()
+        if len(signal.axes_manager.signal_axes) == 2 and not holds_spectra(signal)
+    ]
+    for names in (spectra, fitting, [] if spectra else images):
+        if len(names) == 1:
+            return names[0]
+    listed = ", ".join(f"{place}: {name!r}" for place, name in enumerate(signals))
+    raise ValueError(
+        f"the files hold {len(signals)} signals ({listed}); choose one by its name or number, "
+        "with signal= (--signal on the command line)."
+    )
+
+
+def _frames_of_spectra(signal: BaseSignal) -> int:
+    """Number of spectrum images that a signal holds, 0 for anything else."""
+    if not holds_spectra(signal) or signal.axes_manager.navigation_dimension < 2:
+        return 0
+    return math.prod(axis.size for axis in signal.axes_manager.navigation_axes[2:])
+
+
+def _wrong_way_round(alignment: Any, target: Any) -> bool:
+    if isinstance(target, Alignment):
+        return True
+    both = isinstance(alignment, BaseSignal) and isinstance(target, BaseSignal)
+    return both and recording.has_alignment(target) and not recording.has_alignment(alignment)
+
+
+def _are_signals(target: Any) -> bool:
+    return (
+        isinstance(target, Sequence)
+        and not isinstance(target, str)
+        and len(target) > 0
+        and all(isinstance(entry, BaseSignal) for entry in target)
+    )
+
+
+def _check_output(keywords: Mapping[str, Any], inputs: Sequence[Path | None]) -> None:
+    """Refuse to write over what is read, before anything is read.
+
+    A series that was put together does not know all of its files.
+    """
+    if keywords.get("file") is not None:
+        check_outputs(
+            [signal_path(keywords["file"])],
+            overwrite=bool(keywords.get("overwrite", False)),
+            inputs=[path for path in inputs if path is not None],
+        )
+
+
+def _stacked(signals: Sequence[BaseSignal]) -> BaseSignal:
+    """Signals of a frame each as a series; each stays where it is, and is read when needed."""
+    shapes = {signal.data.shape for signal in signals}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"the signals have {len(shapes)} shapes, {' and '.join(map(str, sorted(shapes)))}; "
+            "give spectrum images, or images, of one shape: crop them with isig and inav."
+        )
+    lazy = [signal if signal._lazy else signal.as_lazy() for signal in signals]
+    return hs.stack(lazy, new_axis_name=FRAME, stack_metadata=0, show_progressbar=False)
+
+
+def _number_of_frames(alignment: Any) -> int:
+    if isinstance(alignment, BaseSignal):
+        return recording.alignment_of(alignment).n_frames
+    return (
+        alignment.n_frames if isinstance(alignment, Alignment) else np.asarray(alignment).size // 2
+    )
