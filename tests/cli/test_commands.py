@@ -163,60 +163,6 @@ class TestRigid:
         assert order("--no-sort") == [1, 10, 11, 12, *range(2, 10)]
 
 
-class TestApply:
-    @pytest.mark.parametrize("kind", ["series", "table"])
-    def test_second_detector(
-        self, run: Run, saved: Path, aligned: Path, tmp_path: Path, kind: str
-    ) -> None:
-        given, out = aligned, tmp_path / "second.hspy"
-        if kind == "table":
-            given = tmp_path / "t.npz"
-            Alignment.from_signal(load(aligned)).save(given)
-        result = run("apply", given, saved / "second.hspy", "-o", out)
-        assert result.exit_code == 0, result.stderr
-        first, second = load(aligned), load(out)
-        assert second.data.shape == first.data.shape
-        np.testing.assert_array_equal(
-            Alignment.from_signal(second).shifts, Alignment.from_signal(first).shifts
-        )
-        # The same columns, bright on one detector and dark on the other.
-        both = np.corrcoef(first.data.mean(axis=0).ravel(), second.data.mean(axis=0).ravel())
-        assert both[0, 1] < -0.95
-
-    def test_frames_are_prepared_as_those_that_were_aligned(
-        self, run: Run, saved: Path, tmp_path: Path
-    ) -> None:
-        aligned, out = tmp_path / "aligned.hspy", tmp_path / "second.hspy"
-        made = run(
-            *("rigid", saved / "series.hspy", "-o", aligned),
-            *("--reverse", "--skip", 2, "--normalise"),
-        )
-        assert made.exit_code == 0, made.stderr
-        result = run("apply", aligned, saved / "second.hspy", "-o", out)
-        assert result.exit_code == 0, result.stderr
-        assert "Preparing as the aligned series was: skip (2,), reverse True" in result.stderr
-        first, second = load(aligned).data.mean(axis=0), load(out).data.mean(axis=0)
-        assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < -0.95
-        assert second.max() > 10  # grey levels of its own
-
-        as_stored = run("apply", aligned, saved / "second.hspy", "-o", out, "--as-stored")
-        assert as_stored.exit_code == 1
-        assert (
-            "7 frames"
-            in run(
-                "apply", aligned, saved / "second.hspy", "-o", tmp_path / "x.hspy", "--as-stored"
-            ).stderr
-        )
-
-    def test_a_series_without_alignment(self, run: Run, saved: Path, tmp_path: Path) -> None:
-        result = run(
-            "apply", saved / "series.hspy", saved / "second.hspy", "-o", tmp_path / "o.hspy"
-        )
-        assert result.exit_code == 1
-        assert "carries no alignment" in result.stderr
-        assert files(tmp_path) == set()
-
-
 class TestInfo:
     def test_a_raw_series(self, run: Run, saved: Path) -> None:
         out = run("info", saved / "series.hspy").stdout

@@ -39,6 +39,7 @@ BY_KIND: dict[str, tuple[str, Any]] = {
     "indices": ("7,3", (3, 7)),
     "index pairs": ("0:5,9:2", ((0, 5), (2, 9))),
     "region": ("10,60,0.5,2.5", (10, 60, 0.5, 2.5)),
+    "signal range": ("450.0,480", (450.0, 480)),
 }
 
 
@@ -112,6 +113,16 @@ def test_words_are_taken_where_a_number_could_stand() -> None:
     assert (given["neighbours"], given["fill"]) == ("all", "mean")
     assert parsed(RigidParameters, ["--fill", "-2.5"])["fill"] == -2.5
     assert parsed(RigidParameters, ["--max-shift", "20"])["max_shift"] == 20.0
+
+
+def test_channels_energies_and_regions_stay_apart() -> None:
+    for text, value in (("450,480", (450, 480)), ("450.,480.5", (450.0, 480.5))):
+        given = parsed(ApplyParameters, ["--signal-range", text])["signal_range"]
+        assert [(type(end), end) for end in given] == [(type(end), end) for end in value]
+    region = parsed(ApplyParameters, ["--signal-range", "1,5,0.5,2."])
+    assert ApplyParameters(**region).signal_range == (1, 5, 0.5, 2.0)
+    with pytest.raises(click.BadParameter, match="START,STOP"):
+        parsed(ApplyParameters, ["--signal-range", "1,2,3"])
 
 
 def test_a_mask_is_read_from_a_file(tmp_path: Path) -> None:
