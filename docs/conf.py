@@ -28,6 +28,14 @@ shutil.copytree(
 # The gallery closes figures itself; on a screenless machine HyperSpy's plots cannot be shown.
 warnings.filterwarnings("ignore", message=".*non-interactive.*")
 
+
+class ByNumber(FileNameSortKey):
+    """Example 10 after example 9."""
+
+    def __call__(self, filename: str) -> tuple[int, str]:
+        return int(filename.split("_")[1]), filename
+
+
 project = "hyperspy_smartalign"
 author = "The hyperspy_smartalign developers"
 copyright = f"{author}. GPL-3.0-or-later"
@@ -78,7 +86,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
-    "within_subsection_order": FileNameSortKey,
+    "within_subsection_order": ByNumber,
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
