@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,13 @@ def alignment_lines(alignment: Alignment) -> Iterator[str]:
     yield f"precision  {_precision(alignment)}"
     yield from _excluded_lines(alignment)
     yield f"doubtful   {_doubtful(alignment)}"
+
+
+def frames_in(signal: BaseSignal) -> int:
+    """Number of frames of a series of images or of spectrum images."""
+    manager = signal.axes_manager
+    images = len(manager.signal_axes) == 2
+    return math.prod(axis.size for axis in manager.navigation_axes[0 if images else 2 :])
 
 
 def drift_text(alignment: Alignment) -> str:

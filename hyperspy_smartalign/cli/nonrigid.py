@@ -9,6 +9,7 @@ import click
 
 from hyperspy_smartalign.cli.aligning import align_files, log_told, result_options
 from hyperspy_smartalign.cli.command import Command, Reporter
+from hyperspy_smartalign.cli.describing import frames_in
 from hyperspy_smartalign.cli.options import SectionOption, chosen, options
 from hyperspy_smartalign.cli.preparing import (
     check_options,
@@ -42,7 +43,7 @@ def _nonrigid(report: Reporter, /, files: tuple[str, ...], **given: Any) -> None
                 "--figure of a series that was aligned before needs the raw series: add --source "
                 "FILE, or leave --figure out."
             )
-        report.progress(f"Aligning {series.axes_manager.navigation_size} frames")
+        report.progress(f"Aligning {frames_in(series)} frames")
         with report.working(), log_told(report):
             aligned = series.align_nonrigid(
                 **parameters.keywords(),

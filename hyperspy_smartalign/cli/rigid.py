@@ -9,6 +9,7 @@ import click
 
 from hyperspy_smartalign.cli.aligning import align_files, result_options
 from hyperspy_smartalign.cli.command import Command, Reporter
+from hyperspy_smartalign.cli.describing import frames_in
 from hyperspy_smartalign.cli.options import chosen, options
 from hyperspy_smartalign.cli.preparing import check_options, prepared, preparing_options
 from hyperspy_smartalign.cli.reading import files_argument, load, loading_options
@@ -25,7 +26,7 @@ def _rigid(report: Reporter, /, files: tuple[str, ...], **given: Any) -> None:
 
     def align(paths: list[Path]) -> tuple[BaseSignal, BaseSignal]:
         series = prepared(load(paths, given, report=report), given, report=report)
-        report.progress(f"Aligning {series.axes_manager.navigation_size} frames")
+        report.progress(f"Aligning {frames_in(series)} frames")
         with report.working():
             aligned = series.align_rigid(
                 **parameters.keywords(),

@@ -140,10 +140,10 @@ def check_stack(
     )
 
 
-def listed(numbers: Sequence[int], most: int = 12) -> str:
-    """The first few of some numbers, in words."""
-    text = ", ".join(str(number) for number in numbers[:most])
-    return f"{text} and {len(numbers) - most} more" if len(numbers) > most else text
+def listed(entries: Sequence[object], most: int = 12) -> str:
+    """The first few of some numbers or names, in words."""
+    text = ", ".join(str(entry) for entry in entries[:most])
+    return f"{text} and {len(entries) - most} more" if len(entries) > most else text
 
 
 def _frames(stack: npt.ArrayLike | Iterable[npt.ArrayLike]) -> Iterator[npt.NDArray[Any]]:

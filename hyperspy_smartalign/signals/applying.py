@@ -21,6 +21,7 @@ from hyperspy_smartalign.signals.cropping import Window, canvas_to_apply
 from hyperspy_smartalign.signals.matching import (
     alignment_carried,
     check_fits,
+    check_order,
     warn_of_other_preparation,
 )
 from hyperspy_smartalign.signals.progressing import progress_bar
@@ -65,6 +66,7 @@ def apply_alignment(
     check_fits(given, layout)
     own_steps = recording.steps_of(signal)
     if not _is_table(alignment):
+        check_order(found_on, own_steps)
         if carried is not None and np.array_equal(carried.shifts, given.shifts):
             raise ValueError(
                 f"{signal!r} has been aligned by these shifts already. Apply the alignment to "

@@ -8,7 +8,7 @@ from typing import Any
 
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.series.checks import SeriesWarning
+from hyperspy_smartalign.series.checks import SeriesWarning, listed
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.calibrating import conversion
 from hyperspy_smartalign.signals.validating import Layout
@@ -88,6 +88,33 @@ def _converted(value: float, units: str, wanted: str) -> float:
     return value * factor
 
 
+def check_order(
+    alignment_steps: Sequence[Mapping[str, Any]], series_steps: Sequence[Mapping[str, Any]]
+) -> None:
+    """Refuse a series of the same files in another order.
+
+    Files of a second detector mostly have other names, which tell nothing.
+
+    Parameters
+    ----------
+    alignment_steps, series_steps : sequence of steps
+        Those of the alignment, and those of the series it is to be applied to.
+
+    Raises
+    ------
+    AlignmentMismatchError
+        With both orders.
+    """
+    ours, theirs = _files(alignment_steps), _files(series_steps)
+    if ours != theirs and sorted(ours) == sorted(theirs):
+        raise AlignmentMismatchError(
+            f"the alignment was found on the files {listed(ours)}, and this series has the same "
+            f"files in another order: {listed(theirs)}. Load both in one order: a list of files "
+            "is taken as it is, patterns and folders are sorted, and so are files on the command "
+            "line unless --no-sort is given"
+        )
+
+
 def warn_of_other_preparation(
     alignment_steps: Sequence[Mapping[str, Any]],
     series_steps: Sequence[Mapping[str, Any]],
@@ -118,6 +145,14 @@ def warn_of_other_preparation(
         SeriesWarning,
         stacklevel=stacklevel + 1,
     )
+
+
+def _files(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the files that a series was first loaded from."""
+    for step in steps:
+        if step["name"] == "load_series":
+            return [str(name) for name in step.get("parameters", {}).get("files", ())]
+    return []
 
 
 def _moves(steps: Sequence[Mapping[str, Any]], ignored: Collection[str]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,18 +100,25 @@ def load_target(
         image, where the alignment has more frames.
     """
     options: dict[str, Any] = {"stack": stack, **(reader or {})}
-    found: Any
-    if lazy is not None:
-        found = load_series(paths, signal=signal, lazy=lazy, **options)
-    else:
-        try:
-            found = load_series(paths, signal=signal, lazy=True, **options)
-        except ValueError:  # also formats whose readers cannot do that
-            found = load_series(paths, signal=signal, lazy=False, **options)
-    series = found
-    if isinstance(found, dict):
-        signal = _fitting(found, n_frames)
-        series = found[signal]
+    series: Any
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if lazy is not None:
+            series = load_series(paths, signal=signal, lazy=lazy, **options)
+        else:
+            try:
+                series = load_series(paths, signal=signal, lazy=True, **options)
+            except ValueError:  # also formats whose readers cannot do that
+                series = load_series(paths, signal=signal, lazy=False, **options)
+        others: tuple[str, ...] = ()
+        if isinstance(series, dict):
+            signal = _fitting(series, n_frames)
+            others = tuple(f"{name}: " for name in series if name != signal)
+            series = series[signal]
+    for warning in caught:
+        # What is wrong with signals that are not used does not matter.
+        if not str(warning.message).startswith(others):
+            warnings.warn(warning.message, warning.category, stacklevel=_USER)
     if lazy is None and series._lazy and not holds_spectra(series):
         series = load_series(paths, signal=signal, lazy=False, **options)
     if n_frames > 1 and _frames_of_spectra(series) == 1:
@@ -159,8 +167,18 @@ def _frames_of_spectra(signal: BaseSignal) -> int:
 def _wrong_way_round(alignment: Any, target: Any) -> bool:
     if isinstance(target, Alignment):
         return True
+    if isinstance(alignment, BaseSignal) and _is_table(target):
+        return not recording.has_alignment(alignment)
     both = isinstance(alignment, BaseSignal) and isinstance(target, BaseSignal)
     return both and recording.has_alignment(target) and not recording.has_alignment(alignment)
+
+
+def _is_table(target: Any) -> bool:
+    """Whether a target is a table of numbers."""
+    try:
+        return np.asarray(target).dtype.kind in "iuf"
+    except ValueError:  # entries of different lengths
+        return False
 
 
 def _are_signals(target: Any) -> bool:

@@ -174,7 +174,7 @@ class Alignment:
         if array.shape[:-1] not in {navigation, (n,)}:
             raise ValueError(
                 f"shifts of shape {array.shape} do not fit navigation shape {navigation}; give "
-                f"{(n, 2)} or {(*navigation, 2)}"
+                + " or ".join(dict.fromkeys(map(str, ((n, 2), (*navigation, 2)))))
             )
         table = as_floats("shifts", array.reshape(-1, 2), (None, 2))
         if canvas is None:

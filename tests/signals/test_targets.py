@@ -240,3 +240,24 @@ def test_signals_that_do_not_go_together(frames):
         hyperspy_smartalign.apply_alignment(SHIFTS, [*signals[:-1], signals[-1].isig[:4]])
     with pytest.raises((ValueError, TypeError, FileNotFoundError)):
         hyperspy_smartalign.apply_alignment(SHIFTS, [])
+
+
+def test_the_same_files_in_another_order_are_refused(tmp_path, make_series, known_shifts):
+    shifts = [(0, 0), (2, 1), (-1, 3)]
+    known_shifts(shifts)
+    series, _ = make_series(shifts)
+    names = []
+    for number, name in enumerate(("0.hspy", "5.hspy", "-5.hspy")):
+        series.inav[number].save(tmp_path / name)
+        names.append(str(tmp_path / name))
+    aligned = hyperspy_smartalign.load_series(names).align_rigid()
+    result = hyperspy_smartalign.apply_alignment(aligned, names)
+    np.testing.assert_array_equal(result.data, aligned.data)
+    with pytest.raises(AlignmentMismatchError, match=r"0.hspy, 5.hspy, -5.hspy.*another order"):
+        hyperspy_smartalign.apply_alignment(aligned, sorted(names))
+
+
+def test_a_table_as_target_is_the_wrong_way_round(make_series):
+    series, _ = make_series([(0, 0), (1, 1)])
+    with pytest.raises(TypeError, match=r"takes the alignment first"):
+        hyperspy_smartalign.apply_alignment(series, np.zeros((2, 2)))
