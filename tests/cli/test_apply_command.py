@@ -12,11 +12,11 @@ import pytest
 from click.testing import Result
 
 import hyperspy_smartalign
-from hyperspy_smartalign.cli.reading import _fitting
 from hyperspy_smartalign.data import simulate_series
 from hyperspy_smartalign.parameters import PrepareParameters
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.spectra import checkpoints
+from hyperspy_smartalign.signals.targets import _fitting
 from hyperspy_smartalign.transforms import Alignment
 
 Run = Callable[..., Result]
@@ -263,7 +263,7 @@ class TestSpectra:
         one = recorded.frames / "si_1.hspy"
         result = run("apply", recorded.table, one, "-o", tmp_path / "o.hspy")
         assert result.exit_code == 1
-        assert "--reader sum_frames=False" in result.stderr
+        assert "read it with sum_frames=False" in result.stderr
 
     def test_frames_are_left_out_as_they_were_before(
         self, run: Run, recorded: Recorded, tmp_path: Path
@@ -318,7 +318,7 @@ class TestChoice:
             {"EDS 1": self.spectra, "EDS 2": self.spectra, "HAADF": self.images},
             {"a": self.spectra, "b": self.patterns},
         ):
-            with pytest.raises(ValueError, match="--signal NAME"):
+            with pytest.raises(ValueError, match=r"signal= \(--signal"):
                 _fitting(held, 3)
 
     @pytest.mark.slow
