@@ -213,9 +213,13 @@ class TestXRayFrames:
         assert np.all(drift.max(0) > (0.4, 0.6))
         assert np.nanmax(aligned.smartalign.alignment.precision) < 0.1
 
-    def test_spectra_themselves_are_refused(self, frames: Any) -> None:
-        with pytest.raises((TypeError, ValueError), match="spectra"):
-            hyperspy_smartalign.align_rigid(frames)
+    def test_spectra_are_aligned_by_their_counts(self, frames: Any) -> None:
+        total = hyperspy_smartalign.align_rigid(frames, show_progressbar=False)
+        assert type(total) is type(frames)
+        images = frames.smartalign.integrate().align_rigid(show_progressbar=False)
+        np.testing.assert_array_equal(
+            total.smartalign.alignment.shifts, images.smartalign.alignment.shifts
+        )
 
 
 class TestVelox:

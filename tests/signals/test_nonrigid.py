@@ -723,8 +723,8 @@ def test_what_is_no_series(make_distorted):
     series, _ = make_distorted()
     with pytest.raises(ValueError, match="has one frame"):
         series.inav[0].align_nonrigid()
-    with pytest.raises(ValueError, match="holds spectra"):
-        hyperspy_smartalign.align_nonrigid(hs.signals.Signal1D(np.ones((2, 9, 9, 3))))
+    with pytest.raises(ValueError, match="navigation axes x, y and frames"):
+        hyperspy_smartalign.align_nonrigid(hs.signals.Signal1D(np.ones((9, 3))))
     with pytest.raises(ValueError, match="7 x 20 px, too few"):
         hs.signals.Signal2D(np.random.default_rng(0).random((3, 7, 20))).align_nonrigid()
     with pytest.raises(TypeError, match="complex"):

@@ -428,8 +428,8 @@ def test_what_is_no_series(make_series):
     series, _ = make_series(SHIFTS)
     with pytest.raises(ValueError, match="has one frame"):
         series.inav[0].align_rigid()
-    with pytest.raises(ValueError, match="holds spectra"):
-        hyperspy_smartalign.align_rigid(hs.signals.Signal1D(np.ones((2, 9, 9, 3))))
+    with pytest.raises(ValueError, match="navigation axes x, y and frames"):
+        hyperspy_smartalign.align_rigid(hs.signals.Signal1D(np.ones((9, 3))))
     with pytest.raises(ValueError, match="7 x 20 px, too few"):
         hs.signals.Signal2D(np.random.default_rng(0).random((3, 7, 20))).align_rigid()
     series.axes_manager.signal_axes[0].convert_to_non_uniform_axis()

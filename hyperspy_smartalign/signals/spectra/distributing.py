@@ -32,22 +32,19 @@ def portions_at_a_time(client: Any) -> int:
     return max(1, _PORTIONS_PER_THREAD * threads)
 
 
-def add_by_workers(
+def sum_by_workers(
     client: Any,
-    running: SpectrumSum,
     parts: Sequence[Any],
     transforms: Sequence[Sequence[Transform | None]],
     how: Summing,
-) -> None:
-    """Add portions to a sum; the workers read, resample and add them, and send one sum.
+) -> SpectrumSum:
+    """The sum of portions; the workers read, resample and add them, and send one sum.
 
     What a worker that is lost had done is done again by the others.
 
     Parameters
     ----------
     client : distributed.Client
-    running : SpectrumSum
-        The sum; it is changed.
     parts : sequence of dask arrays
         Values of the portions.
     transforms : sequence of sequences of Transform or None
@@ -56,6 +53,6 @@ def add_by_workers(
     """
     future = client.compute(tree_sum(parts, transforms, how))
     try:
-        running.merge(SpectrumSum.from_arrays(future.result()))
+        return SpectrumSum.from_arrays(future.result())
     finally:
         future.cancel()

@@ -69,16 +69,18 @@ def sum_series(
             batch = group.portions[done - start : done - start + at_a_time]
             parts = [frames.part(portion) for portion in batch]
             moves = [[transforms[i] for i in portion.frames] for portion in batch]
+            # Before the step, as what can be slow or fail should leave the sum whole.
             if client is None:
-                # Before the step, as what can be slow should be easy to interrupt.
                 parts = [in_memory(part) for part in parts]
+            else:
+                of_workers = distributing.sum_by_workers(client, parts, moves, how)
             done += len(batch)
             with _step(checkpoint, done, state.arrays):
                 if client is None:
                     for part, move in zip(parts, moves, strict=True):
                         add_frames(running, part, move, how, num_workers=num_workers)
                 else:
-                    distributing.add_by_workers(client, running, parts, moves, how)
+                    running.merge(of_workers)
                 if done == end:
                     state.end(running)
             if progress is not None:

@@ -161,7 +161,7 @@ def test_a_series_in_memory_is_summed_here(client, fractional, monkeypatch):
     def unused(*arguments):
         raise AssertionError("sent to the workers")
 
-    monkeypatch.setattr(distributing, "add_by_workers", unused)
+    monkeypatch.setattr(distributing, "sum_by_workers", unused)
     result = here(fractional)
     assert result.data.shape[-1] == 16
 
@@ -188,17 +188,17 @@ def test_what_was_done_before_is_not_done_again(client, fractional, tmp_path, mo
     from hyperspy_smartalign.signals.spectra import checkpoints
 
     monkeypatch.setattr(checkpoints, "_LEAST_SECONDS", 0.0)
-    add, calls = distributing.add_by_workers, []
+    add, calls = distributing.sum_by_workers, []
 
     def failing(*arguments):
         calls.append(1)
         if len(calls) == 3:
             raise RuntimeError("the cluster is gone")
-        add(*arguments)
+        return add(*arguments)
 
     path = tmp_path / "sum.hspy"
     with monkeypatch.context() as patch:
-        patch.setattr(distributing, "add_by_workers", failing)
+        patch.setattr(distributing, "sum_by_workers", failing)
         with pytest.raises(RuntimeError):
             series(tmp_path).apply_alignment(fractional, file=path)
     assert not path.exists()
