@@ -1,8 +1,8 @@
 """Alignment of microscope image series and spectrum images, for HyperSpy.
 
-``import hyperspy_smartalign`` adds the verbs `align_rigid`, `align_nonrigid` and `apply_alignment`
-and the accessor `smartalign` to HyperSpy's signals. The same verbs are functions here;
-`apply_alignment` of these takes files too.
+``import hyperspy_smartalign`` adds the verbs `align_rigid`, `align_nonrigid`, `apply_alignment`
+and `template_match` and the accessor `smartalign` to HyperSpy's signals. The same verbs are
+functions here; `apply_alignment` of these takes files too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperspy_smartalign._functions import apply_alignment
 from hyperspy_smartalign._registration import register
-from hyperspy_smartalign._verbs import align_nonrigid, align_rigid
+from hyperspy_smartalign._verbs import align_nonrigid, align_rigid, template_match
 
 if TYPE_CHECKING:
     from hyperspy_smartalign import data
@@ -32,6 +32,7 @@ __all__ = [
     "data",
     "load_series",
     "register",
+    "template_match",
 ]
 
 # Loaded when first asked for, so that the import stays light.

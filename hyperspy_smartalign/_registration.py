@@ -11,7 +11,12 @@ import inspect
 import warnings
 from typing import Any
 
-from hyperspy_smartalign._verbs import align_nonrigid, align_rigid, apply_alignment
+from hyperspy_smartalign._verbs import (
+    align_nonrigid,
+    align_rigid,
+    apply_alignment,
+    template_match,
+)
 from hyperspy_smartalign.signals.accessor import AccessorSlot
 
 # Class in hyperspy.signals -> attribute -> what is attached. Each name only where it makes sense.
@@ -27,6 +32,7 @@ ATTACHED: dict[str, dict[str, Any]] = {
         "align_rigid": align_rigid,
         "apply_alignment": apply_alignment,
         "smartalign": AccessorSlot(),
+        "template_match": template_match,
     },
 }
 

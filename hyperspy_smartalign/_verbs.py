@@ -11,6 +11,7 @@ from hyperspy_smartalign.parameters import (
     ApplyParameters,
     NonrigidParameters,
     RigidParameters,
+    TemplateParameters,
     documented,
 )
 
@@ -284,3 +285,85 @@ def apply_alignment(
         **keywords,
     )
     return aligned
+
+
+@documented(TemplateParameters)
+def template_match(
+    signal: BaseSignal,
+    template: Any,
+    *,
+    search: str = "auto",
+    source: BaseSignal | None = None,
+    show_progressbar: bool | None = None,
+    num_workers: int | None = None,
+    **keywords: Any,
+) -> BaseSignal:
+    """Find the repeats of a motif in an image or a series, and return them as a stack of tiles.
+
+    The motif is compared with every place by normalised cross-correlation. The tiles found are
+    averaged to a refined motif, of the same size, which searches again. Each match is then cut out
+    at its sub-pixel position, by one interpolation. The signal itself stays as it is.
+
+    Parameters
+    ----------
+    template : RectangularROI, (left, right, top, bottom), Signal2D or 2-D array
+        The motif. A region of the signal, each side an int (index) or a float (value on the axis):
+        of the first frame of a series, or of the average where the series is aligned. Or another
+        image, whose pixel size must be that of the signal within 1 %. Or an array, whose pixel
+        size is not checked. NaN marks pixels that say nothing.
+    {parameters}
+    search : {"auto", "frames", "average"}, default "auto"
+        For series: "frames" searches each frame. "average" searches the average of the aligned
+        series, and carries the matches back to every frame. "auto" takes the average of a series
+        that carries an alignment, and else the frames.
+    source : Signal2D or None, default None
+        Frames that the tiles are cut out of. For an aligned series or its average: the raw series,
+        of this detector or another, so that the pixels are interpolated once. For others: a
+        signal of the same scan, such as that of a second detector. None: the raw series where
+        an aligned series still knows it, else this signal.
+    show_progressbar : bool or None, default None
+        Show progress. None does as HyperSpy's preferences say.
+    num_workers : int or None, default None
+        Number of threads. None uses all cores.
+
+    Returns
+    -------
+    Signal2D
+        The tiles, (tile | x, y), float32 and in memory, frame by frame. The image axes have the
+        scale of the signal divided by `upsample`, and are 0 at the first pixel of a tile. NaN marks
+        what a frame did not see. The table of matches is ``result.smartalign.matches``, their
+        average ``result.smartalign.average()``.
+
+    Raises
+    ------
+    TypeError
+        Unknown parameter, the template is nothing of the above, or the pixels are not real.
+    ValueError
+        A parameter has a value that it cannot have, the signal holds no images, the template has
+        no contrast, is larger than the image or has other pixels, the source does not fit, or
+        nothing is like the motif.
+    NotImplementedError
+        The axes are not uniform.
+
+    Warns
+    -----
+    SeriesWarning
+        The pixel size of the template cannot be checked, or pixels are interpolated a second
+        time.
+
+    Notes
+    -----
+    Frames that the alignment excluded take no part.
+    """
+    from hyperspy_smartalign.signals import templates
+
+    tiles: BaseSignal = templates.template_match(
+        signal,
+        template,
+        search=search,
+        source=source,
+        show_progressbar=show_progressbar,
+        num_workers=num_workers,
+        **keywords,
+    )
+    return tiles

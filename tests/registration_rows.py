@@ -17,7 +17,13 @@ from typing import Any
 
 NAMES = {
     "Signal1D": ("align_rigid", "align_nonrigid", "apply_alignment", "smartalign"),
-    "Signal2D": ("align_rigid", "align_nonrigid", "apply_alignment", "smartalign"),
+    "Signal2D": (
+        "align_rigid",
+        "align_nonrigid",
+        "apply_alignment",
+        "smartalign",
+        "template_match",
+    ),
 }
 
 

@@ -18,7 +18,12 @@ import pytest
 import yaml
 
 import hyperspy_smartalign
-from hyperspy_smartalign.parameters import ApplyParameters, NonrigidParameters, RigidParameters
+from hyperspy_smartalign.parameters import (
+    ApplyParameters,
+    NonrigidParameters,
+    RigidParameters,
+    TemplateParameters,
+)
 from hyperspy_smartalign.signals.accessor import SmartAlign
 
 SCRIPT = Path(__file__).with_name("registration_rows.py")
@@ -123,6 +128,7 @@ def test_nothing_of_hyperspy_or_exspy_is_overwritten(folder: Path) -> None:
         "Signal2D.align_rigid",
         "Signal2D.apply_alignment",
         "Signal2D.smartalign",
+        "Signal2D.template_match",
     ]
     assert found["classes"] >= 18  # 12 of HyperSpy, and exspy's
 
@@ -175,12 +181,18 @@ def test_methods_tell_their_parameters() -> None:
     assert list(inspect.signature(apply).parameters)[:2] == ["signal", "alignment"]
     for name in ApplyParameters.names():
         assert f"\n    {name} : " in apply.__doc__
+    match = hs.signals.Signal2D.template_match
+    assert list(inspect.signature(match).parameters)[:2] == ["signal", "template"]
+    for name in TemplateParameters.names():
+        assert f"\n    {name} : " in match.__doc__
 
 
 def test_the_verbs_are_functions_too() -> None:
     assert hs.signals.Signal2D.align_rigid is hyperspy_smartalign.align_rigid
     assert hs.signals.Signal2D.align_nonrigid is hyperspy_smartalign.align_nonrigid
     assert hs.signals.Signal2D.apply_alignment is hs.signals.Signal1D.apply_alignment
+    assert hs.signals.Signal2D.template_match is hyperspy_smartalign.template_match
+    assert not hasattr(hs.signals.Signal1D, "template_match")
     assert hs.signals.Signal2D.smartalign is SmartAlign
 
 

@@ -15,7 +15,7 @@ from hyperspy_smartalign.signals.validating import Layout, layout_of
 OUTPUTS = ("average", "sum")
 
 
-def average(signal: BaseSignal, *, output: str = "average") -> BaseSignal:
+def average(signal: BaseSignal, *, output: str = "average", variance: bool = False) -> BaseSignal:
     """Average or sum the frames of a series, at each pixel over the frames that saw it.
 
     Pixels that a frame did not see are NaN. Frames that the alignment excluded take no part.
@@ -27,6 +27,9 @@ def average(signal: BaseSignal, *, output: str = "average") -> BaseSignal:
     output : {"average", "sum"}, default "average"
         "sum" is the mean times the number of frames that take part: what only some of them saw
         is scaled to all, so that the result has no steps. Sums of integers stay integers.
+    variance : bool, default False
+        Also say how certain each pixel is: the variance of the result, from how the frames scatter
+        about their average, in ``metadata.Signal.Noise_properties.variance``.
 
     Returns
     -------
@@ -59,6 +62,11 @@ def average(signal: BaseSignal, *, output: str = "average") -> BaseSignal:
     result = wrapping.aligned_signal(
         signal, accumulated, title=output, series_dimension=series_dimension
     )
+    if variance:
+        scatter = _scatter_lazily if hasattr(data, "dask") else _scatter
+        spread = scatter(data, kept, output)
+        noise = wrapping.variance_signal(result, spread)
+        result.metadata.set_item("Signal.Noise_properties.variance", noise)
     recording.append_step(result, "average", {"output": output})
     return result
 
@@ -142,3 +150,43 @@ def _finish(
         return mean
     # A full sum is the total itself, without a rounding by division and multiplication.
     return np.where(coverage == frames, total, mean * frames)
+
+
+def _scatter(
+    data: npt.NDArray[Any], kept: npt.NDArray[np.intp], output: str
+) -> npt.NDArray[np.float64]:
+    """Variance of the average or sum, frame by frame in a second pass about the mean."""
+    mean = _accumulate(data, kept, "average").astype(np.float64)
+    square = np.zeros(data.shape[1:])
+    coverage = np.zeros(data.shape[1:], dtype=np.int32)
+    for index in kept:
+        difference = data[index] - mean
+        seen = ~np.isnan(difference)
+        np.add(square, difference**2, out=square, where=seen)
+        coverage += seen
+    return _variance(square, coverage, len(kept), output)
+
+
+def _scatter_lazily(data: Any, kept: npt.NDArray[np.intp], output: str) -> Any:
+    import dask.array as da
+
+    if len(kept) < len(data):
+        data = data[kept]
+    mean = _accumulate_lazily(data, np.arange(len(kept)), "average").astype(np.float64)
+    difference = data - mean
+    square = da.nansum(difference**2, axis=0)
+    coverage = (~da.isnan(difference)).sum(axis=0, dtype=np.int32)
+    return da.map_blocks(_variance, square, coverage, len(kept), output, dtype=np.float64)
+
+
+def _variance(
+    square: npt.NDArray[np.float64], coverage: npt.NDArray[np.int32], frames: int, output: str
+) -> npt.NDArray[np.float64]:
+    """Variance of the mean of what was seen, or of that times the number of frames.
+
+    NaN where fewer than two frames saw the pixel.
+    """
+    of_mean = np.full(square.shape, np.nan)
+    count = coverage.astype(np.float64)
+    np.divide(square, count * (count - 1), out=of_mean, where=coverage > 1)
+    return of_mean if output == "average" else of_mean * frames**2

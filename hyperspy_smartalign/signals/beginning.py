@@ -147,7 +147,10 @@ class Beginning:
             region=region,
             window=window,
             pairs=recording.pairs_of(signal) if recording.has_pairs(signal) else None,
-            needs_rigid=earlier is None and parameters.rigid == "auto",
+            # Tiles of a motif lie on each other as they were cut out.
+            needs_rigid=earlier is None
+            and parameters.rigid == "auto"
+            and not recording.has_matches(signal),
         )
 
     @property

@@ -22,6 +22,7 @@ MEMBERS = {
     "pairs",
     "noise",
     "nonrigid",
+    "matches",
     "scan_geometry",
     "plot_shifts",
     "plot_drift",

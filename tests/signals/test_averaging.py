@@ -108,3 +108,25 @@ def test_wrong_input_is_refused() -> None:
         average(hs.signals.ComplexSignal2D(np.ones((2, 3, 3), complex)))
     with pytest.raises(ValueError, match="one frame"):
         average(hs.signals.Signal2D(np.ones((3, 3))))
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_variance_is_that_of_the_result(lazy: bool) -> None:
+    data, signal = with_gaps(lazy)
+    exact = data.astype(float)
+    mean = average(signal, variance=True)
+    assert mean.get_noise_variance()._lazy is lazy
+    variance = np.asarray(mean.get_noise_variance().data)
+    # float32 keeps 7 digits of the mean, near 10, that the differences are taken from.
+    np.testing.assert_allclose(variance[2:], exact[:, 2:].var(axis=0, ddof=1) / 4, rtol=1e-4)
+    np.testing.assert_allclose(variance[1], exact[1:, 1].var(axis=0, ddof=1) / 3, rtol=1e-4)
+    assert np.isnan(variance[0]).all()  # one frame, or none, saw these
+    total = average(signal, output="sum", variance=True).get_noise_variance()
+    np.testing.assert_allclose(np.asarray(total.data), 16 * variance)
+    assert average(signal).get_noise_variance() is None
+
+
+def test_the_variance_of_integers() -> None:
+    data = np.random.default_rng(2).poisson(5, (9, 4, 6)).astype(np.uint8)
+    variance = average(hs.signals.Signal2D(data), variance=True).get_noise_variance()
+    np.testing.assert_allclose(variance.data, data.var(axis=0, ddof=1) / 9)

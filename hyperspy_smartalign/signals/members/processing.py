@@ -122,7 +122,7 @@ class Processing:
             fill=fill,
         )
 
-    def average(self, *, output: str = "average") -> BaseSignal:
+    def average(self, *, output: str = "average", variance: bool = False) -> BaseSignal:
         """Average or sum the frames, counting at each pixel only the frames that saw it.
 
         Parameters
@@ -130,6 +130,9 @@ class Processing:
         output : {"average", "sum"}, default "average"
             "sum" scales what only some of the frames saw to the number of all, so that the
             result has no steps; sums of integers stay integers.
+        variance : bool, default False
+            Also give the variance of each pixel of the result, from how the frames scatter:
+            ``result.get_noise_variance()``, NaN where fewer than two frames saw it.
 
         Returns
         -------
@@ -144,7 +147,7 @@ class Processing:
         """
         from hyperspy_smartalign.signals import averaging
 
-        return averaging.average(self._signal, output=output)
+        return averaging.average(self._signal, output=output, variance=variance)
 
     def integrate(self, signal_range: Any = None, *, num_workers: int | None = None) -> BaseSignal:
         """Add the channels of a series of spectrum images: a series of images, to align on.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hyperspy_smartalign.quality.noise import NoiseModel
     from hyperspy_smartalign.rigid import PairTable
     from hyperspy_smartalign.series.geometry import ScanGeometry
+    from hyperspy_smartalign.signals.match_table import MatchTable
     from hyperspy_smartalign.transforms.alignment import Alignment
 
 
@@ -71,6 +72,23 @@ class Results:
         from hyperspy_smartalign.signals import recording
 
         return recording.nonrigid_of(self._signal)
+
+    @property
+    def matches(self) -> MatchTable:
+        """Where the tiles that `template_match` returned come from, one row a tile.
+
+        Columns such as ``matches.score`` are arrays; ``matches.to_pandas()`` and
+        ``matches.to_csv(path)`` give the table. Also on slices and averages of the tiles, it is
+        that of all tiles.
+
+        Raises
+        ------
+        ValueError
+            The signal carries none.
+        """
+        from hyperspy_smartalign.signals import match_table
+
+        return match_table.matches_of(self._signal)
 
     @property
     def scan_geometry(self) -> ScanGeometry | None:
