@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from hyperspy_smartalign.motif.orientations import Orientation
 from hyperspy_smartalign.resampling.options import DoubleArray
 
 IndexArray = npt.NDArray[np.intp]
+
+# Attributes with one row a match.
+_ROWS = ("frame", "y", "x", "score", "orientation", "errors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +105,7 @@ class Matches:
         rows: Any = np.asarray(which)
         if rows.size == 0:
             rows = np.empty(0, np.intp)
-        taken = {
-            name: getattr(self, name)[rows]
-            for name in ("frame", "y", "x", "score", "orientation", "errors")
-        }
-        return Matches(**taken, tile_shape=self.tile_shape, orientations=self.orientations)
+        return replace(self, **{name: getattr(self, name)[rows] for name in _ROWS})
 
     def in_frame(self, frame: int) -> Matches:
         """The matches of one frame."""
@@ -137,20 +137,25 @@ def joined(parts: list[Matches]) -> Matches:
     """
     if not parts:
         raise ValueError("There are no matches to join.")
+    table = concatenated(parts)
+    return table.chosen(np.lexsort((table.x, table.y, table.frame)))
+
+
+def concatenated(parts: Sequence[Matches]) -> Matches:
+    """Matches of one table after the other.
+
+    Raises
+    ------
+    ValueError
+        If they belong to different motifs.
+    """
     first = parts[0]
     if any(
         part.tile_shape != first.tile_shape or part.orientations != first.orientations
         for part in parts
     ):
         raise ValueError("The matches belong to motifs of different shape or orientations.")
-    arrays = {
-        item.name: np.concatenate([getattr(part, item.name) for part in parts])
-        for item in fields(Matches)
-        if item.name not in ("tile_shape", "orientations")
+    rows: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _ROWS
     }
-    order = np.lexsort((arrays["x"], arrays["y"], arrays["frame"]))
-    return Matches(
-        **{name: values[order] for name, values in arrays.items()},
-        tile_shape=first.tile_shape,
-        orientations=first.orientations,
-    )
+    return replace(first, **rows)

@@ -8,20 +8,21 @@ and frame i is sampled at p + d_i(p).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_smartalign.motif.matches import Matches
+from hyperspy_smartalign.motif.matches import Matches, concatenated
 from hyperspy_smartalign.motif.sources import Frames, as_source
 from hyperspy_smartalign.resampling import spline_coefficients, warp_frame
 from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.kernels import LINEAR, SPLINE, shift_constant
 from hyperspy_smartalign.resampling.options import DoubleArray, FloatArray
 from hyperspy_smartalign.resampling.workers import run_tasks
+from hyperspy_smartalign.rigid.store import FrameSource
 from hyperspy_smartalign.transforms import Transform, Translation
 from hyperspy_smartalign.transforms.canvas import Canvas
 
@@ -187,16 +188,55 @@ def frame_matches(
     """
     centres = matches.centres.T + np.reshape(origin, (2, 1))
     y, x = centres + transform.at(centres)
-    return Matches(
-        frame=np.full(len(matches), frame),
-        y=y,
-        x=x,
-        score=matches.score,
-        orientation=matches.orientation,
-        errors=matches.errors,
-        tile_shape=matches.tile_shape,
-        orientations=matches.orientations,
-    )
+    return replace(matches, frame=np.full(len(matches), frame), y=y, x=x)
+
+
+def cut_matches(
+    frames: FrameSource,
+    matches: Mapping[int, Matches],
+    *,
+    upsample: float = 1.0,
+    transforms: Sequence[Transform] | None = None,
+    origin: tuple[float, float] = (0.0, 0.0),
+    interpolation: TileInterpolation = "spline",
+    num_workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> FloatArray:
+    """Cut matches out of the frames that they belong to.
+
+    Parameters
+    ----------
+    frames : FrameSource
+        Raw frames.
+    matches : mapping
+        Frame number -> its matches, all of one motif; at least one frame.
+    upsample, transforms, origin, interpolation, num_workers, progress
+        As in `extract_tiles`.
+
+    Returns
+    -------
+    (n, H, W) float32 array
+        In the order of the frame numbers, then of the matches. NaN where nothing was observed.
+    """
+    numbers = sorted(matches)
+    ends = np.cumsum([0, *(len(matches[number]) for number in numbers)])
+    size = tile_size(matches[numbers[0]].tile_shape, upsample)
+    pixels = np.empty((int(ends[-1]), *size), np.float32)
+
+    def task(place: int) -> None:
+        number = numbers[place]
+        if len(matches[number]):
+            pixels[ends[place] : ends[place + 1]] = frame_tiles(
+                frames.frame(number),
+                matches[number],
+                upsample=upsample,
+                transform=None if transforms is None else transforms[number],
+                origin=origin,
+                interpolation=interpolation,
+            )
+
+    run_tasks(task, len(numbers), num_workers=num_workers, progress=progress)
+    return pixels
 
 
 def extract_tiles(
@@ -243,36 +283,25 @@ def extract_tiles(
     """
     source = as_source(frames)
     _check(source, matches, transforms)
-    size = tile_size(matches.tile_shape, upsample)
     rows = [_rows(matches, i, transforms) for i in range(len(source))]
-    ends = np.cumsum([0, *(len(part) for part in rows)])
-    pixels = np.empty((int(ends[-1]), *size), np.float32)
-
-    def task(i: int) -> None:
-        if len(rows[i]):
-            pixels[ends[i] : ends[i + 1]] = frame_tiles(
-                source.frame(i),
-                matches.chosen(rows[i]),
-                upsample=upsample,
-                transform=None if transforms is None else transforms[i],
-                origin=origin,
-                interpolation=interpolation,
-            )
-
-    run_tasks(task, len(source), num_workers=num_workers, progress=progress)
-    taken = np.concatenate(rows) if rows else np.empty(0, np.intp)
+    pixels = cut_matches(
+        source,
+        {i: matches.chosen(part) for i, part in enumerate(rows)},
+        upsample=upsample,
+        transforms=transforms,
+        origin=origin,
+        interpolation=interpolation,
+        num_workers=num_workers,
+        progress=progress,
+    )
+    taken = np.concatenate(rows)
     if transforms is None:
         return Tiles(pixels, matches.chosen(taken), taken)
     parts = [
         frame_matches(matches, frame=i, transform=transform, origin=origin)
         for i, transform in enumerate(transforms)
     ]
-    table = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("frame", "y", "x", "score", "orientation", "errors")
-    }
-    carried = Matches(**table, tile_shape=matches.tile_shape, orientations=matches.orientations)
-    return Tiles(pixels, carried, taken)
+    return Tiles(pixels, concatenated(parts), taken)
 
 
 def average_tiles(

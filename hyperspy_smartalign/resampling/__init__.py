@@ -11,7 +11,12 @@ from hyperspy_smartalign.resampling.accumulate import (
 from hyperspy_smartalign.resampling.motion import resample_frame
 from hyperspy_smartalign.resampling.options import Fill, Interpolation
 from hyperspy_smartalign.resampling.pixel_map import Counts, PixelMap, Sampling, pixel_map
-from hyperspy_smartalign.resampling.spectrum_sum import SpectrumSum, sum_dtype, warp_spectra
+from hyperspy_smartalign.resampling.spectrum_sum import (
+    SpectrumSum,
+    Variance,
+    sum_dtype,
+    warp_spectra,
+)
 from hyperspy_smartalign.resampling.spline import spline_coefficients
 from hyperspy_smartalign.resampling.stack import resample_stack
 from hyperspy_smartalign.resampling.warp import Resampled, shift_frame, warp_frame, warp_rows
@@ -26,6 +31,7 @@ __all__ = [
     "Resampled",
     "Sampling",
     "SpectrumSum",
+    "Variance",
     "accumulate",
     "leave_one_out",
     "pixel_map",

@@ -11,6 +11,7 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.signals import recording, wrapping
 from hyperspy_smartalign.signals.validating import Layout, layout_of
+from hyperspy_smartalign.transforms import Alignment
 
 OUTPUTS = ("average", "sum")
 
@@ -46,14 +47,15 @@ def average(signal: BaseSignal, *, output: str = "average", variance: bool = Fal
     """
     if output not in OUTPUTS:
         raise ValueError(f"output={output!r} is not allowed: give one of 'average', 'sum'.")
-    series_dimension = _series_dimension(signal)
+    alignment = recording.alignment_of(signal) if recording.has_alignment(signal) else None
+    series_dimension = _series_dimension(signal, alignment)
     layout = layout_of(signal, series_dimension=series_dimension)
     if np.issubdtype(signal.data.dtype, np.complexfloating):
         raise TypeError(
             f"{signal!r} is complex, and only real frames are averaged. Use signal.real or "
             "signal.amplitude."
         )
-    kept = _kept_frames(signal, layout)
+    kept = _kept_frames(alignment, layout)
     data = signal.data.reshape(-1, *layout.frame_shape, *layout.channel_shape)
     if hasattr(data, "dask"):
         accumulated = _accumulate_lazily(data, kept, output)
@@ -71,20 +73,19 @@ def average(signal: BaseSignal, *, output: str = "average", variance: bool = Fal
     return result
 
 
-def _series_dimension(signal: BaseSignal) -> int | None:
+def _series_dimension(signal: BaseSignal, alignment: Alignment | None) -> int | None:
     """Number of series axes of aligned diffraction patterns, which their alignment knows."""
-    if not recording.has_alignment(signal):
+    if alignment is None:
         return None
-    dimension = len(recording.alignment_of(signal).navigation_shape)
+    dimension = len(alignment.navigation_shape)
     patterns = signal.axes_manager.navigation_dimension == dimension + 2
     return dimension if patterns else None
 
 
-def _kept_frames(signal: BaseSignal, layout: Layout) -> npt.NDArray[np.intp]:
+def _kept_frames(alignment: Alignment | None, layout: Layout) -> npt.NDArray[np.intp]:
     """Indices of the frames that the recorded alignment did not exclude."""
-    if not recording.has_alignment(signal):
+    if alignment is None:
         return np.arange(layout.n_frames)
-    alignment = recording.alignment_of(signal)
     excluded = np.flatnonzero(alignment.excluded)
     if excluded.size and alignment.navigation_shape != layout.series_shape:
         warnings.warn(

@@ -15,7 +15,7 @@ from hyperspy.signals import BaseSignal
 from hyperspy_smartalign.motif import MotifSearch, ScoreHistogram
 from hyperspy_smartalign.signals import recording
 
-_MATCHES = "matches"
+_PLACE = f"metadata.{recording.NODE}.{recording.MATCHES}"
 _TYPES: dict[str, Any] = {
     "frame": np.int64,
     "y": np.float64,
@@ -188,7 +188,7 @@ class MatchTable:
 def write_matches(signal: BaseSignal, table: MatchTable) -> None:
     """Put the table of matches into the record of a stack of tiles."""
     record = recording.record_of(signal)
-    record[_MATCHES] = table.to_dict()
+    record[recording.MATCHES] = table.to_dict()
     recording.write_record(signal, record)
 
 
@@ -200,17 +200,15 @@ def matches_of(signal: BaseSignal) -> MatchTable:
     ValueError
         The record holds none, or it is corrupt.
     """
-    content = recording.record_of(signal).get(_MATCHES)
+    content = recording.record_of(signal).get(recording.MATCHES)
     if content is None:
         raise ValueError(
-            f"The signal carries no matches (metadata.{recording.NODE}.{_MATCHES}). They are with "
-            "the stack of tiles that image.template_match(template) returns."
+            f"The signal carries no matches ({_PLACE}). They are with the stack of tiles that "
+            "image.template_match(template) returns."
         )
     try:
         return MatchTable.from_dict(
             content.as_dictionary() if hasattr(content, "as_dictionary") else content
         )
     except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"metadata.{recording.NODE}.{_MATCHES} is corrupt: {error}. Cut the tiles again."
-        ) from error
+        raise ValueError(f"{_PLACE} is corrupt: {error}. Cut the tiles again.") from error

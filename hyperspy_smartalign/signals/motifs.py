@@ -13,7 +13,12 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.signals.calibrating import conversion
 from hyperspy_smartalign.signals.cropping import Region
-from hyperspy_smartalign.signals.validating import Layout, NotASeriesError, region_in_pixels
+from hyperspy_smartalign.signals.validating import (
+    Layout,
+    NotASeriesError,
+    region_in_pixels,
+    units_of,
+)
 
 # Least sides of a motif in pixels.
 SMALLEST_MOTIF = 4
@@ -114,7 +119,7 @@ def _of_image(template: BaseSignal, layout: Layout) -> Template:
     messages: list[str] = []
     factors: dict[str, float] = {}
     for axis, scale, units in zip((y, x), layout.scale, layout.units, strict=True):
-        own = axis.units if isinstance(axis.units, str) and axis.units else "px"
+        own = units_of(axis)
         if not axis.is_uniform:
             raise NotImplementedError(
                 f"Axis {axis.name} of the template is not uniform. Make it uniform first with "

@@ -36,7 +36,7 @@ _PAIR_COLUMNS = {
 _NOISE = "noise"
 _NOISE_FIELDS = ("offset", "gain", "floor")
 _NONRIGID = "nonrigid"
-_MATCHES = "matches"
+MATCHES = "matches"
 
 
 def record_of(signal: BaseSignal) -> dict[str, Any]:
@@ -152,9 +152,9 @@ def write_alignment(signal: BaseSignal, alignment: Alignment, *, keep_fields: bo
     """
     geometry, earlier = scan_geometry_of(signal), record_of(signal)
     record = dict(alignment.to_dict(keep_fields=keep_fields))
-    if _MATCHES in earlier:
+    if MATCHES in earlier:
         # Where tiles come from stays true of them when they are aligned.
-        record[_MATCHES] = earlier[_MATCHES]
+        record[MATCHES] = earlier[MATCHES]
     if _SCAN_GEOMETRY not in record and geometry is not None:
         record[_SCAN_GEOMETRY] = geometry.to_dict()
     write_record(signal, record)
@@ -183,7 +183,7 @@ def copy_measurements(source: BaseSignal, target: BaseSignal) -> None:
 
 def has_matches(signal: BaseSignal) -> bool:
     """True if the signal is a stack of tiles, whose record tells where they come from."""
-    return _MATCHES in record_of(signal)
+    return MATCHES in record_of(signal)
 
 
 def has_pairs(signal: BaseSignal) -> bool:

@@ -24,6 +24,7 @@ from hyperspy_smartalign.signals.validating import (
     NotASeriesError,
     frames_of,
     layout_of,
+    layout_of_axes,
 )
 from hyperspy_smartalign.transforms import (
     Alignment,
@@ -270,15 +271,7 @@ def images_of(signal: BaseSignal) -> Frames:
                 f"Axis {axis.name} is not uniform. Make it uniform first with "
                 f"signal.interpolate_on_axis('uniform', '{axis.name}')."
             )
-    units = [axis.units if isinstance(axis.units, str) and axis.units else "px" for axis in (y, x)]
-    layout = Layout(
-        series_shape=(1,),
-        frame_shape=(int(y.size), int(x.size)),
-        channel_shape=(),
-        scale=(float(y.scale), float(x.scale)),
-        offset=(float(y.offset), float(x.offset)),
-        units=(units[0], units[1]),
-    )
+    layout = layout_of_axes((1,), y, x)
     return Frames(layout, signal.data.reshape(1, *layout.frame_shape))
 
 

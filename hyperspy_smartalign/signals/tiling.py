@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal, Signal2D
 
-from hyperspy_smartalign.motif import Matches, frame_matches, frame_tiles, tile_size
+from hyperspy_smartalign.motif import Matches, cut_matches, frame_matches
 from hyperspy_smartalign.parameters import TemplateParameters
-from hyperspy_smartalign.resampling.workers import run_tasks
 from hyperspy_smartalign.rigid.store import FrameSource
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.signals import recording
@@ -78,27 +77,21 @@ def cut_tiles(
         Without tiles of which too little was observed.
     """
     numbers = sorted(matches)
-    ends = np.cumsum([0, *(len(matches[number]) for number in numbers)])
-    size = tile_size(matches[numbers[0]].tile_shape, parameters.upsample)
-    pixels = np.empty((int(ends[-1]), *size), np.float32)
-
-    def task(place: int) -> None:
-        number = numbers[place]
-        if len(matches[number]):
-            pixels[ends[place] : ends[place + 1]] = frame_tiles(
-                frames.frame(number),
-                matches[number],
-                upsample=parameters.upsample,
-                transform=None if transforms is None else transforms[number],
-                origin=origin,
-                interpolation=parameters.interpolation,
-            )
 
     def report(done: int, total: int) -> None:
         if progress is not None:
             progress(_STAGE, done, total)
 
-    run_tasks(task, len(numbers), num_workers=num_workers, progress=report)
+    pixels = cut_matches(
+        frames,
+        matches,
+        upsample=parameters.upsample,
+        transforms=transforms,
+        origin=origin,
+        interpolation=parameters.interpolation,
+        num_workers=num_workers,
+        progress=report,
+    )
     parts = [
         _columns(matches[number], number, transforms, origin)
         for number in numbers

@@ -114,20 +114,30 @@ def layout_of(signal: BaseSignal, *, series_dimension: int | None = None) -> Lay
             "dimension 2, as after signal.transpose(signal_axes=('x', 'y')); spectrum images "
             "need signal dimension 1 and navigation axes x, y and frames."
         )
-    _check_uniform((y, x))
+    check_uniform((y, x))
     series_shape = tuple(int(axis.size) for axis in reversed(series))
     if math.prod(series_shape) < 2:
         raise NotASeriesError(
             f"{signal!r} has one frame; alignment needs two or more. Load the series as a stack "
             "with hyperspy_smartalign.load_series(...) or hs.stack([...])."
         )
+    return layout_of_axes(series_shape, y, x, channels)
+
+
+def layout_of_axes(
+    series_shape: tuple[int, ...],
+    y: UniformDataAxis,
+    x: UniformDataAxis,
+    channel_shape: tuple[int, ...] = (),
+) -> Layout:
+    """Layout of frames on two uniform image axes."""
     return Layout(
         series_shape=series_shape,
         frame_shape=(int(y.size), int(x.size)),
-        channel_shape=channels,
+        channel_shape=channel_shape,
         scale=(float(y.scale), float(x.scale)),
         offset=(float(y.offset), float(x.offset)),
-        units=(_units(y), _units(x)),
+        units=(units_of(y), units_of(x)),
     )
 
 
@@ -150,18 +160,15 @@ def _check_series_dimension(signal: BaseSignal, wanted: int) -> None:
 
 
 @dataclass(frozen=True)
-class Frames:
-    """The frames of an image series, one by one or as a stack.
-
-    Frames are counted in C order over the series axes. Those of a lazy signal are computed when
-    asked for.
+class SeriesData:
+    """The data of a series, and where its frames lie in them.
 
     Attributes
     ----------
     layout : Layout
         Shapes and calibration.
     data : numpy or dask array
-        The data of the signal, (*series_shape, height, width).
+        (*series_shape, height, width, *channel_shape).
     """
 
     layout: Layout
@@ -177,9 +184,25 @@ class Frames:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the pixels."""
+        """Type of the values."""
         dtype: np.dtype[Any] = self.data.dtype
         return dtype
+
+
+@dataclass(frozen=True)
+class Frames(SeriesData):
+    """The frames of an image series, one by one or as a stack.
+
+    Frames are counted in C order over the series axes. Those of a lazy signal are computed when
+    asked for.
+
+    Attributes
+    ----------
+    layout : Layout
+        Shapes and calibration.
+    data : numpy or dask array
+        The data of the signal, (*series_shape, height, width).
+    """
 
     def frame(self, index: int) -> npt.NDArray[Any]:
         """Frame `index` as a read-only array (height, width)."""
@@ -263,7 +286,7 @@ def region_in_pixels(
     """
     manager = signal.axes_manager
     axes = manager.signal_axes if manager.signal_dimension == 2 else manager.navigation_axes[:2]
-    _check_uniform(axes)
+    check_uniform(axes)
     left, right, top, bottom = region
     columns = _indices(axes[0], left, right, (f"{name} left", f"{name} right"))
     rows = _indices(axes[1], top, bottom, (f"{name} top", f"{name} bottom"))
@@ -298,13 +321,14 @@ def _index(axis: UniformDataAxis, value: int | float, side: str) -> int:
         first, last = axis.offset, axis.offset + axis.scale * axis.size
         raise ValueError(
             f"{side}={value} lies outside the frame, which has {axis.size} px from "
-            f"{first:g} to {last:g} {_units(axis)}. Integers are indices, floats are values on "
+            f"{first:g} to {last:g} {units_of(axis)}. Integers are indices, floats are values on "
             "the axis."
         )
     return index
 
 
-def _check_uniform(axes: Iterable[Any]) -> None:
+def check_uniform(axes: Iterable[Any]) -> None:
+    """Raise NotImplementedError if an axis is not uniform."""
     for axis in axes:
         if not axis.is_uniform:
             raise NotImplementedError(
@@ -313,7 +337,8 @@ def _check_uniform(axes: Iterable[Any]) -> None:
             )
 
 
-def _units(axis: Any) -> str:
+def units_of(axis: Any) -> str:
+    """Units of an axis, "px" where it has none."""
     return axis.units if isinstance(axis.units, str) and axis.units else "px"
 
 

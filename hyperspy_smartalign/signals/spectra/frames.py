@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.signals.validating import Layout
+from hyperspy_smartalign.signals.spectra.channels import as_dense
+from hyperspy_smartalign.signals.validating import Layout, SeriesData
 
 PORTION_BYTES = 2**28
 """Up to this size, chunks of channels of a lazy series are read together."""
@@ -60,7 +61,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class SpectrumFrames:
+class SpectrumFrames(SeriesData):
     """Frames whose pixels hold spectra, diffraction patterns, or single values (images).
 
     Attributes
@@ -71,27 +72,10 @@ class SpectrumFrames:
         (*series_shape, height, width, *channel_shape).
     """
 
-    layout: Layout
-    data: Any
-
     @classmethod
     def of(cls, signal: BaseSignal, layout: Layout) -> SpectrumFrames:
         """The frames of a signal. Images get one channel."""
         return cls(layout, signal.data if layout.channel_shape else signal.data[..., np.newaxis])
-
-    def __len__(self) -> int:
-        return self.layout.n_frames
-
-    @property
-    def lazy(self) -> bool:
-        """True if the frames are computed when asked for."""
-        return hasattr(self.data, "dask")
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the values."""
-        dtype: np.dtype[Any] = self.data.dtype
-        return dtype
 
     @property
     def channel_shape(self) -> tuple[int, ...]:
@@ -161,9 +145,7 @@ def in_memory(part: Any) -> npt.NDArray[Any]:
     """
     if hasattr(part, "dask"):
         part = part.compute()
-    if hasattr(part, "todense"):
-        part = part.todense()
-    values: npt.NDArray[Any] = np.asarray(part).view()
+    values: npt.NDArray[Any] = as_dense(part).view()
     values.flags.writeable = False
     return values
 

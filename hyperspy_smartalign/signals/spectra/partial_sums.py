@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from hyperspy_smartalign.resampling import (
     PixelMap,
     Sampling,
     SpectrumSum,
+    Variance,
     pixel_map,
     sum_dtype,
     warp_spectra,
@@ -22,7 +23,6 @@ from hyperspy_smartalign.resampling.options import output_dtype
 from hyperspy_smartalign.signals.spectra.frames import in_memory
 from hyperspy_smartalign.transforms import Canvas, Transform
 
-Variance = Literal["none", "poisson", "spread"]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
