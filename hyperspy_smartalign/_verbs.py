@@ -355,9 +355,9 @@ def template_match(
     -----
     Frames that the alignment excluded take no part.
     """
-    from hyperspy_smartalign.signals import templates
+    from hyperspy_smartalign.signals.motif import finding
 
-    tiles: BaseSignal = templates.template_match(
+    tiles: BaseSignal = finding.template_match(
         signal,
         template,
         search=search,

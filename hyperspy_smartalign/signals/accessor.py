@@ -9,15 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 from hyperspy_smartalign.signals.members.measuring import Measuring
+from hyperspy_smartalign.signals.members.motifs import Motifs
 from hyperspy_smartalign.signals.members.plots import Plots
 from hyperspy_smartalign.signals.members.processing import Processing
 from hyperspy_smartalign.signals.members.results import Results
+from hyperspy_smartalign.signals.members.tiles import TileMembers
 
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
 
-class SmartAlign(Processing, Results, Plots, Measuring):
+class SmartAlign(Processing, Results, Plots, Measuring, Motifs, TileMembers):
     """What hyperspy_smartalign can do with one signal, beside the verbs.
 
     Reached as ``signal.smartalign``. It holds nothing but the signal.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hyperspy_smartalign.quality.noise import NoiseModel
     from hyperspy_smartalign.rigid import PairTable
     from hyperspy_smartalign.series.geometry import ScanGeometry
-    from hyperspy_smartalign.signals.match_table import MatchTable
+    from hyperspy_smartalign.signals.motif.match_table import MatchTable
     from hyperspy_smartalign.transforms.alignment import Alignment
 
 
@@ -86,7 +86,7 @@ class Results:
         ValueError
             The signal carries none.
         """
-        from hyperspy_smartalign.signals import match_table
+        from hyperspy_smartalign.signals.motif import match_table
 
         return match_table.matches_of(self._signal)
 

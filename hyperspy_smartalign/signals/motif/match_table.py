@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.motif import MotifSearch, ScoreHistogram
+from hyperspy_smartalign.motif import MotifSearch, ScoreHistogram, Stage
 from hyperspy_smartalign.signals import recording
+from hyperspy_smartalign.transforms import Alignment
 
 _PLACE = f"metadata.{recording.NODE}.{recording.MATCHES}"
 _TYPES: dict[str, Any] = {
@@ -28,7 +29,40 @@ _TYPES: dict[str, Any] = {
     "source_y": np.float64,
     "source_x": np.float64,
 }
-_OTHERS = ("tile_shape", "upsample", "motif", "threshold", "counts", "edges", "peak_scores")
+_STAGES = ("motifs", "thresholds", "counts", "edges", "peak_scores")
+_REJECTED: dict[str, Any] = {name: _TYPES[name] for name in ("frame", "y", "x", "score")}
+
+
+@dataclass(frozen=True, eq=False)
+class StageRecord:
+    """What is kept of one search.
+
+    Attributes
+    ----------
+    motif : (h, w) float32
+        What was searched.
+    threshold : (m,) float64
+        Smallest score of a match in each image that was searched.
+    histogram : ScoreHistogram
+        How many candidates, matches or not, had which score.
+    peak_score : float
+        Median score of the matches.
+    """
+
+    motif: npt.NDArray[np.float32]
+    threshold: npt.NDArray[np.float64]
+    histogram: ScoreHistogram
+    peak_score: float
+
+    @classmethod
+    def of(cls, stage: Stage) -> StageRecord:
+        """The record of a search."""
+        return cls(
+            np.array(stage.motif, np.float32),
+            np.array(stage.threshold, np.float64),
+            stage.histogram(),
+            stage.peak_score,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,31 +79,36 @@ class MatchTable:
         1 is perfect, 0 is none. ``y_error, x_error``: standard errors, px; NaN where there is none.
         ``angle`` (degrees, counter-clockwise on the screen) and ``mirror``: how the motif lay.
         ``source_y, source_x``: centre in pixels of the frame that the tile was cut out of.
+    rejected : dict of (m,) arrays
+        ``frame, y, x, score`` of the best candidates below the threshold. Where the average was
+        searched, their frame is -1.
     tile_shape : (int, int)
         Rows and columns of the motif, in pixels of the frames.
     upsample : float
         Pixels of a tile for one pixel of the frame along each axis.
-    motif : (h, w) float32
-        The motif that was searched last, refined.
-    threshold : (m,) float64
-        Smallest score of a match in each image that was searched.
-    histogram : ScoreHistogram
-        How many candidates, matches or not, had which score.
-    peak_scores : (stages,) float64
-        Median score of the matches of each search: refining the motif raises it.
+    stages : tuple of StageRecord
+        The searches, from the motif that was given to the one refined last.
+    parent : Alignment
+        The frames that the tiles belong to: their number, shape, calibration and scan; and, where
+        the matches lie in the common frame of an aligned series, how each is displaced.
     """
 
     columns: Mapping[str, npt.NDArray[Any]]
+    rejected: Mapping[str, npt.NDArray[Any]]
     tile_shape: tuple[int, int]
     upsample: float
-    motif: npt.NDArray[np.float32]
-    threshold: npt.NDArray[np.float64]
-    histogram: ScoreHistogram
-    peak_scores: npt.NDArray[np.float64]
+    stages: tuple[StageRecord, ...]
+    parent: Alignment
 
     @classmethod
     def of(
-        cls, search: MotifSearch, columns: Mapping[str, npt.NDArray[Any]], *, upsample: float
+        cls,
+        search: MotifSearch,
+        columns: Mapping[str, npt.NDArray[Any]],
+        rejected: Mapping[str, npt.NDArray[Any]],
+        *,
+        upsample: float,
+        parent: Alignment,
     ) -> MatchTable:
         """The table of what a search found.
 
@@ -77,20 +116,48 @@ class MatchTable:
         ----------
         search : MotifSearch
             The search.
-        columns : mapping of (n,) arrays
-            One row a tile.
+        columns, rejected : mappings of (n,) arrays
+            One row a tile, and one row a candidate that is none.
         upsample : float
             Pixels of a tile for one pixel of the frame.
+        parent : Alignment
+            The frames that the tiles belong to.
         """
         return cls(
-            columns={name: np.array(columns[name], kind) for name, kind in _TYPES.items()},
+            columns=_typed(columns, _TYPES),
+            rejected=_typed(rejected, _REJECTED),
             tile_shape=search.matches.tile_shape,
             upsample=float(upsample),
-            motif=np.array(search.motif, np.float32),
-            threshold=np.array(search.last.threshold, np.float64),
-            histogram=search.last.histogram(),
-            peak_scores=np.array(search.peak_scores, np.float64),
+            stages=tuple(StageRecord.of(stage) for stage in search.stages),
+            parent=parent,
         )
+
+    @property
+    def motif(self) -> npt.NDArray[np.float32]:
+        """(h, w) motif that was searched last, refined."""
+        return self.stages[-1].motif
+
+    @property
+    def threshold(self) -> npt.NDArray[np.float64]:
+        """(m,) smallest score of a match in each image that was searched."""
+        return self.stages[-1].threshold
+
+    @property
+    def histogram(self) -> ScoreHistogram:
+        """How many candidates of the last search, matches or not, had which score."""
+        return self.stages[-1].histogram
+
+    @property
+    def peak_scores(self) -> npt.NDArray[np.float64]:
+        """(stages,) median score of the matches of each search: refining the motif raises it."""
+        return np.array([stage.peak_score for stage in self.stages], np.float64)
+
+    def chosen(self, which: npt.ArrayLike) -> MatchTable:
+        """The table of some of the tiles: those under a mask, or with these numbers."""
+        rows = np.asarray(which)
+        if rows.size == 0:
+            rows = np.empty(0, np.intp)
+        return replace(self, columns={name: column[rows] for name, column in self.columns.items()})
 
     def __len__(self) -> int:
         return len(self.columns["frame"])
@@ -145,13 +212,15 @@ class MatchTable:
         """Types that survive HyperSpy's files."""
         return {
             **self.columns,
+            "rejected": dict(self.rejected),
             "tile_shape": [int(n) for n in self.tile_shape],
             "upsample": self.upsample,
-            "motif": self.motif,
-            "threshold": self.threshold,
-            "counts": self.histogram.counts,
-            "edges": self.histogram.edges,
+            "motifs": np.stack([stage.motif for stage in self.stages]),
+            "thresholds": np.stack([stage.threshold for stage in self.stages]),
+            "counts": np.stack([stage.histogram.counts for stage in self.stages]),
+            "edges": np.stack([stage.histogram.edges for stage in self.stages]),
             "peak_scores": self.peak_scores,
+            "parent": self.parent.to_dict(keep_fields=True),
         }
 
     @classmethod
@@ -163,26 +232,44 @@ class MatchTable:
         ValueError
             Something is missing, or the columns differ in length.
         """
-        missing = [name for name in (*_TYPES, *_OTHERS) if name not in content]
+        known = (*_TYPES, *_STAGES, "rejected", "tile_shape", "upsample", "parent")
+        missing = [name for name in known if name not in content]
         if missing:
             raise ValueError(f"it has no {', '.join(missing)}")
-        columns = {name: np.array(content[name], kind) for name, kind in _TYPES.items()}
-        n = columns["frame"].size
-        for name, column in columns.items():
-            if column.shape != (n,):
-                raise ValueError(f"{name} has shape {column.shape} for {n} tiles")
+        stages = [np.asarray(content[name]) for name in _STAGES]
+        if not stages[0].ndim or any(part.shape[:1] != stages[0].shape[:1] for part in stages):
+            raise ValueError(f"it has {', '.join(_STAGES)} of different numbers of searches")
         height, width = (int(n) for n in np.asarray(content["tile_shape"]))
         return cls(
-            columns=columns,
+            columns=_same_length(_typed(content, _TYPES)),
+            rejected=_same_length(_typed(content["rejected"], _REJECTED)),
             tile_shape=(height, width),
             upsample=float(content["upsample"]),
-            motif=np.array(content["motif"], np.float32),
-            threshold=np.array(content["threshold"], np.float64),
-            histogram=ScoreHistogram(
-                np.array(content["counts"], np.int64), np.array(content["edges"], np.float64)
+            stages=tuple(
+                StageRecord(
+                    np.array(motif, np.float32),
+                    np.array(threshold, np.float64),
+                    ScoreHistogram(np.array(counts, np.int64), np.array(edges, np.float64)),
+                    float(peak_score),
+                )
+                for motif, threshold, counts, edges, peak_score in zip(*stages, strict=True)
             ),
-            peak_scores=np.array(content["peak_scores"], np.float64),
+            parent=Alignment.from_dict(content["parent"]),
         )
+
+
+def _typed(
+    columns: Mapping[str, npt.NDArray[Any]], types: Mapping[str, Any]
+) -> dict[str, npt.NDArray[Any]]:
+    return {name: np.array(columns[name], kind) for name, kind in types.items()}
+
+
+def _same_length(columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    n = columns["frame"].size
+    for name, column in columns.items():
+        if column.shape != (n,):
+            raise ValueError(f"{name} has shape {column.shape} for {n} rows")
+    return columns
 
 
 def write_matches(signal: BaseSignal, table: MatchTable) -> None:

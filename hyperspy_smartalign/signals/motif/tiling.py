@@ -15,7 +15,7 @@ from hyperspy_smartalign.parameters import TemplateParameters
 from hyperspy_smartalign.rigid.store import FrameSource
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.signals import recording
-from hyperspy_smartalign.signals.match_table import MatchTable, write_matches
+from hyperspy_smartalign.signals.motif.match_table import MatchTable, write_matches
 from hyperspy_smartalign.signals.progressing import Progress
 from hyperspy_smartalign.signals.validating import Layout
 from hyperspy_smartalign.transforms import Transform

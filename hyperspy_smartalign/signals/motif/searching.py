@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.motif import Matches
+from hyperspy_smartalign.motif import Matches, Stage
 from hyperspy_smartalign.parameters import ParameterError
 from hyperspy_smartalign.rigid.store import FrameSource
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.signals import averaging, origins, recording
+from hyperspy_smartalign.signals.compacting import on_control_grid
 from hyperspy_smartalign.signals.cropping import Region
 from hyperspy_smartalign.signals.matching import alignment_carried, check_fits
-from hyperspy_smartalign.signals.staging import check_source
+from hyperspy_smartalign.signals.staging import check_source, unmoved
 from hyperspy_smartalign.signals.streaming import FrameStream
 from hyperspy_smartalign.signals.validating import (
     Frames,
@@ -32,6 +33,9 @@ from hyperspy_smartalign.transforms import (
     Transform,
     Translation,
 )
+
+MOST_REJECTED = 20_000
+"""So many candidates that are no matches are kept."""
 
 Search = Literal["auto", "frames", "average"]
 SEARCHES = ("auto", "frames", "average")
@@ -79,14 +83,16 @@ class Plan:
     ----------
     signal : Signal2D
         The image or series that the verb was called with.
+    source : Signal2D or None
+        What the user gave to cut the tiles out of.
     frames, drawn : Frames
         Its frames, and those that the tiles are cut out of.
     search : {"frames", "average"}
         Whether each frame is searched, or one image whose matches are in all frames.
     kept : (m,) int
         Numbers of the frames, of those that are drawn, that take part.
-    aligned : bool
-        Whether the signal is an aligned series.
+    known : Alignment or None
+        That of an aligned series, or of the series that an image is the average of.
     transforms : tuple of Transform or None
         Displacement of the frames that are drawn, where matches lie in the common frame.
     origin : (y, x) of int
@@ -98,11 +104,12 @@ class Plan:
     """
 
     signal: BaseSignal
+    source: BaseSignal | None
     frames: Frames
     drawn: Frames
     search: str
     kept: npt.NDArray[np.intp]
-    aligned: bool = False
+    known: Alignment | None = None
     transforms: tuple[Transform, ...] | None = None
     origin: tuple[int, int] = (0, 0)
     scan: ScanGeometry | None = None
@@ -159,11 +166,12 @@ class Plan:
         scan = recording.scan_geometry_of(signal)
         return cls(
             signal=signal,
+            source=source,
             frames=frames,
             drawn=frames if raw is None else frames_of(raw),
             search=search,
             kept=kept,
-            aligned=known is not None,
+            known=known,
             transforms=transforms,
             origin=(0, 0) if known is None or raw is None else known.canvas.origin,
             scan=known.scan if scan is None and known is not None else scan,
@@ -176,7 +184,7 @@ class Plan:
         if source is None:
             # The average of frames has no scan lines of its own.
             scan = recording.scan_geometry_of(signal) if known is None else None
-            return cls(signal, frames, frames, "frames", np.arange(1), scan=scan)
+            return cls(signal, None, frames, frames, "frames", np.arange(1), scan=scan)
         drawn = images_of(source)
         if known is None or len(drawn) == 1:
             if (len(drawn), drawn.layout.frame_shape) != (1, frames.layout.frame_shape):
@@ -188,6 +196,7 @@ class Plan:
                 )
             return cls(
                 signal,
+                source,
                 frames,
                 drawn,
                 "frames",
@@ -202,13 +211,24 @@ class Plan:
         check_fits(known, layout_of(source))
         return cls(
             signal=signal,
+            source=source,
             frames=frames,
             drawn=drawn,
             search="average",
             kept=np.flatnonzero(~known.excluded),
+            known=known,
             transforms=known.transforms,
             origin=known.canvas.origin,
             scan=known.scan,
+        )
+
+    @property
+    def parent(self) -> Alignment:
+        """The frames that matches belong to, displaced where these lie in the common frame."""
+        if self.known is not None:
+            return on_control_grid(self.known)[0]
+        return replace(
+            unmoved(self.drawn.layout), scan=self.scan, steps=recording.steps_of(self.signal)
         )
 
     def searched(self) -> FrameSource | npt.NDArray[Any]:
@@ -231,10 +251,18 @@ class Plan:
         window = slice(top, bottom), slice(left, right)
         if isinstance(searched, np.ndarray):
             return np.asarray(searched[window])
-        if self.aligned:
+        if self.known is not None:
             part = self.signal.isig[left:right, top:bottom]
             return np.asarray(averaging.average(part).data)
         return np.asarray(searched.frame(0)[window])
+
+    def rejected(self, stage: Stage) -> dict[str, npt.NDArray[Any]]:
+        """The best candidates that are no matches, for the table."""
+        rows = np.flatnonzero(~stage.accepted)
+        best = rows[np.argsort(-stage.candidates.score[rows], kind="stable")[:MOST_REJECTED]]
+        found = stage.candidates.chosen(best)
+        frame = self.kept[found.frame] if self.search == "frames" else np.full(len(best), -1)
+        return {"frame": frame, "y": found.y, "x": found.x, "score": found.score}
 
     def located(self, matches: Matches) -> dict[int, Matches]:
         """Frame number -> the matches that are cut out of that frame."""

@@ -14,7 +14,7 @@ from hyperspy_smartalign.data import simulate_series
 from hyperspy_smartalign.motif import Matches, NoMatchError, frame_tiles
 from hyperspy_smartalign.parameters import ParameterError
 from hyperspy_smartalign.series.checks import SeriesWarning
-from hyperspy_smartalign.signals.match_table import MatchTable
+from hyperspy_smartalign.signals.motif.match_table import MatchTable
 from hyperspy_smartalign.signals.validating import NotASeriesError
 from hyperspy_smartalign.transforms import AlignmentMismatchError
 
@@ -324,8 +324,8 @@ def test_a_corrupt_table_is_told(tiles) -> None:
     spoiled.metadata.Smart_align.matches.y = np.zeros(3)
     with pytest.raises(ValueError, match=r"corrupt: y has shape \(3,\)"):
         _ = spoiled.smartalign.matches
-    del spoiled.metadata.Smart_align.matches.motif
-    with pytest.raises(ValueError, match="corrupt: it has no motif"):
+    del spoiled.metadata.Smart_align.matches.motifs
+    with pytest.raises(ValueError, match="corrupt: it has no motifs"):
         _ = spoiled.smartalign.matches
 
 

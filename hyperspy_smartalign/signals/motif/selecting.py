@@ -1,0 +1,86 @@
+"""Some of the tiles of a stack, with what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from hyperspy.signals import BaseSignal
+
+from hyperspy_smartalign.signals import recording
+from hyperspy_smartalign.signals.motif.match_table import MatchTable, matches_of, write_matches
+from hyperspy_smartalign.transforms import Alignment
+
+
+def select_tiles(signal: BaseSignal, which: npt.ArrayLike) -> BaseSignal:
+    """Some of the tiles; see `hyperspy_smartalign.signals.members.tiles`."""
+    table = table_of_tiles(signal)
+    rows = _rows(which, len(table))
+    result: BaseSignal = signal._deepcopy_with_new_data(signal.data[rows])
+    result.axes_manager._axes[0].size = len(rows)
+    if recording.has_alignment(signal):
+        recording.write_alignment(
+            result, _alignment_of_some(recording.alignment_of(signal), rows), keep_fields=True
+        )
+    write_matches(result, table.chosen(rows))
+    scan = recording.scan_geometry_of(result)
+    if scan is not None and len(scan.rotation) > 1:
+        rotation = tuple(scan.rotation[i] for i in rows.tolist())
+        recording.write_scan_geometry(result, replace(scan, rotation=rotation))
+    recording.append_step(result, "select_tiles", {"tiles": rows})
+    return result
+
+
+def table_of_tiles(signal: BaseSignal) -> MatchTable:
+    """The table of matches of a stack of tiles that has one row a tile.
+
+    Raises
+    ------
+    ValueError
+        There is none, or it is that of other tiles.
+    """
+    table = matches_of(signal)
+    manager = signal.axes_manager
+    if len(manager.signal_axes) != 2 or manager.navigation_shape != (len(table),):
+        raise ValueError(
+            f"{signal!r} carries the table of {len(table)} tiles, which is not that of its frames. "
+            "Take some of the tiles with tiles.smartalign.select_tiles(...), which keeps both."
+        )
+    return table
+
+
+def _rows(which: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
+    chosen = np.asarray(which)
+    if chosen.dtype == bool:
+        if chosen.shape != (n,):
+            raise ValueError(
+                f"The mask has shape {chosen.shape}, and there are {n} tiles; give one value each."
+            )
+        rows = np.flatnonzero(chosen)
+    elif chosen.ndim == 1 and chosen.dtype.kind in "iu":
+        rows = chosen.astype(np.intp)
+    else:
+        raise ValueError(
+            f"which has shape {chosen.shape} and type {chosen.dtype}; give a mask with one value a "
+            "tile, or a list of tile numbers."
+        )
+    if not rows.size:
+        raise ValueError("No tile is chosen; give the numbers of one or more.")
+    if rows.min() < -n or rows.max() >= n:
+        raise ValueError(f"There are {n} tiles, numbered from 0 to {n - 1}; {rows.max()} is none.")
+    return rows % n
+
+
+def _alignment_of_some(alignment: Alignment, rows: npt.NDArray[np.intp]) -> Alignment:
+    """The alignment of some frames, in that order."""
+    picked = rows.tolist()
+    return replace(
+        alignment,
+        transforms=tuple(alignment.transforms[i] for i in picked),
+        navigation_shape=(len(picked),),
+        precision=None if alignment.precision is None else alignment.precision[rows],
+        hop_margin=None if alignment.hop_margin is None else alignment.hop_margin[rows],
+        excluded=alignment.excluded[rows],
+        exclusion_reasons=tuple(alignment.exclusion_reasons[i] for i in picked),
+    )
