@@ -23,6 +23,8 @@ MEMBERS = {
     "noise",
     "nonrigid",
     "matches",
+    "find_motif",
+    "select_tiles",
     "scan_geometry",
     "plot_shifts",
     "plot_drift",
