@@ -37,6 +37,7 @@ def reference_of(store: FrameStore, state: State, settings: Settings) -> Referen
         reach=settings.reach,
         fixed=settings.fixed,
         smoothing=settings.smoothing,
+        uneven=state.line_noise / max(float(state.noise.variance(settings.level)), 1e-300),
         num_workers=settings.num_workers,
     )
 
@@ -87,6 +88,10 @@ def evaluate(
         for each, weight in zip(equations, settings.weights, strict=True)
         if each is not None and weight > 0
     ]
+    lines = [each for each in equations if isinstance(each, LineEquations)]
+    line_noise = 0.0
+    if settings.line_noise and lines:
+        line_noise = float(np.median([each.line_noise() for each in lines]))
     return Evaluated(
         equations=tuple(equations),
         brightness=tuple(
@@ -97,6 +102,7 @@ def evaluate(
         similarity=np.array(
             [np.nan if each is None else each.similarity for each in equations], np.float64
         ),
+        line_noise=line_noise,
     )
 
 
@@ -111,14 +117,12 @@ def _equations(
 ) -> LineEquations | FreeEquations:
     path = state.paths[index]
     axis = path.axis if isinstance(path, LinePath) else 0
-    gain = reference.gain(reference.weight_of_others(index)).astype(np.float64)
     options = {
         "origin": model.origin if axis == 0 else model.origin[::-1],
         "level": reference.level,
         "brightness": state.brightness[index],
         "noise": state.noise,
-        # What the filter leaves of the noise of the mean.
-        "denoised": float((gain**2).mean()),
+        "denoised": model.denoised,
         "robustness": settings.robustness,
         "saturation": settings.saturation,
         "intensities": intensities,

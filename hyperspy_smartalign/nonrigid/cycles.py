@@ -218,7 +218,12 @@ def run_cycles(
             break
         # Pixels that stand out are left out, which tells how alike frames are only with the
         # right noise; and noise that was far too low rises by a factor in each pass.
-        state = replace(state, brightness=evaluated.brightness, noise=evaluated.noise)
+        state = replace(
+            state,
+            brightness=evaluated.brightness,
+            noise=evaluated.noise,
+            line_noise=evaluated.line_noise,
+        )
         evaluated = work.evaluated(state, now, "comparing frames")
     first = evaluated
     if not _alike(evaluated, store.shape):

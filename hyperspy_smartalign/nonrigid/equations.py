@@ -63,14 +63,7 @@ class LineEquations(FrameFit):
 
     def line_noise(self) -> float:
         """Variance of the brightness of lines beyond what the noise of their pixels explains."""
-        weight, residual = self.weight.sum(0), self.residual.sum(0)
-        seen = weight > 0
-        if seen.sum() < 8:
-            return 0.0
-        mean = residual[seen] / weight[seen]
-        # Robust, as a step edge in a misplaced line is no noise of its brightness.
-        spread = 1.4826 * np.median(np.abs(mean - np.median(mean)))
-        return float(max(spread**2 - 1.0 / np.median(weight[seen]), 0.0))
+        return float(_line_noise(self.weight, self.residual))
 
     def with_line_noise(self, variance: float) -> LineEquations:
         """The equations when every line has a brightness of its own, of this variance."""
@@ -89,14 +82,8 @@ class LineEquations(FrameFit):
 
         About 2 on average, if the noise of the pixels is white.
         """
-        first, second = self.information[..., :2, :2]
-        scale = np.trace(first + second, axis1=1, axis2=2)
-        seen = np.minimum(np.linalg.det(first), np.linalg.det(second)) > 1e-6 * scale**2
-        first, second = first[seen], second[seen]
-        pulls = self.vector[:, seen, :2, None]
-        apart = np.linalg.solve(first, pulls[0]) - np.linalg.solve(second, pulls[1])
-        known = first @ np.linalg.solve(first + second, second)
-        return np.asarray((apart.transpose(0, 2, 1) @ known @ apart)[:, 0, 0])
+        found = np.empty(self.vector.shape[1])
+        return found[: _disagreement(self.information, self.vector, found)]
 
     def score(self, change: DoubleArray, half: int) -> float:
         """Rise of the log-likelihood of one half by a change (lines, m) of the parameters."""
@@ -131,6 +118,49 @@ class LineEquations(FrameFit):
             0.5 * (damped + damped.transpose(0, 2, 1)),
             np.einsum("kij,kj->ki", damping, vector),
         )
+
+
+@compiled
+def _line_noise(weights: DoubleArray, residuals: DoubleArray) -> float:
+    lines = weights.shape[1]
+    mean, weight, seen = np.empty(lines), np.empty(lines), 0
+    for k in range(lines):
+        total = weights[0, k] + weights[1, k]
+        if total > 0:
+            mean[seen] = (residuals[0, k] + residuals[1, k]) / total
+            weight[seen] = total
+            seen += 1
+    if seen < 8:
+        return 0.0
+    # Robust, as a step edge in a misplaced line is no noise of its brightness.
+    spread = 1.4826 * np.median(np.abs(mean[:seen] - np.median(mean[:seen])))
+    return float(max(spread**2 - 1.0 / np.median(weight[:seen]), 0.0))
+
+
+@compiled
+def _disagreement(information: DoubleArray, vector: DoubleArray, found: DoubleArray) -> int:
+    """Fill `found`, and count; matrices of two rows are inverted by hand."""
+    seen = 0
+    for k in range(vector.shape[1]):
+        one, other = information[0, k], information[1, k]
+        a, b, c, d = one[0, 0], one[0, 1], one[1, 0], one[1, 1]
+        e, f, g, h = other[0, 0], other[0, 1], other[1, 0], other[1, 1]
+        first, second = a * d - b * c, e * h - f * g
+        scale = a + d + e + h
+        if not min(first, second) > 1e-6 * scale * scale:
+            continue
+        p, q = vector[0, k, 0], vector[0, k, 1]
+        r, s = vector[1, k, 0], vector[1, k, 1]
+        u = (d * p - b * q) / first - (h * r - f * s) / second
+        v = (a * q - c * p) / first - (e * s - g * r) / second
+        # The information on the difference is A (A + B)^-1 B.
+        x, y = e * u + f * v, g * u + h * v
+        i, j, m, n = a + e, b + f, c + g, d + h
+        both = i * n - j * m
+        x, y = (n * x - j * y) / both, (i * y - m * x) / both
+        found[seen] = u * (a * x + b * y) + v * (c * x + d * y)
+        seen += 1
+    return seen
 
 
 def half_of_pixels(length: int) -> npt.NDArray[np.int64]:
@@ -207,6 +237,23 @@ def _sample_tilted(
 
 
 @compiled
+def _count_along(
+    count: FloatArray, slow: float, fast: float, first: int, last: int, seen: FloatArray
+) -> None:
+    """Weight behind the model at (slow, fast + l), linear between pixels.
+
+    From pixel to pixel, lines at the rim of what is trusted would swing to and fro.
+    """
+    iy, ix = int(np.floor(slow)), int(np.floor(fast))
+    y, x = np.float32(slow - iy), np.float32(fast - ix)
+    above, below = count[iy], count[iy + 1]
+    for i in range(first, last):
+        a = above[ix + i] + y * (below[ix + i] - above[ix + i])
+        b = above[ix + i + 1] + y * (below[ix + i + 1] - above[ix + i + 1])
+        seen[i] = a + x * (b - a)
+
+
+@compiled
 def _gather(
     frame: FloatArray,
     coefficients: FloatArray,
@@ -243,6 +290,7 @@ def _gather(
     slope_slow = np.zeros(length, np.float32)
     slope_fast = np.zeros(length, np.float32)
     scratch = np.empty((2, length + 3), np.float32)
+    seen = np.zeros(length, np.float32)
     m = vector.shape[2]
     middle = 0.5 * (length - 1)
     half_length = max(middle, 1.0)
@@ -268,8 +316,10 @@ def _gather(
                 coefficients, slow, fast, tilt_slow, tilt_fast, first, last,
                 value, slope_slow, slope_fast,
             )  # fmt: skip
-        seen = count[int(np.round(slow + 0.5 * tilt_slow * (length - 1)))]
-        shift = int(np.round(fast + 0.5 * tilt_fast * (length - 1)))
+        _count_along(
+            count, slow + 0.5 * tilt_slow * (length - 1), fast + 0.5 * tilt_fast * (length - 1),
+            first, last, seen,
+        )  # fmt: skip
         sampled = k % 4 == 0
         # A line that is brighter as a whole says nothing of its pixels' noise.
         bright = 0.0
@@ -277,7 +327,7 @@ def _gather(
             number = 0
             for i in range(first, last):
                 pixel = frame[k, i]
-                if seen[i + shift] >= 1e-3 and pixel < saturation and pixel - pixel == 0.0:
+                if seen[i] >= 1e-3 and pixel < saturation and pixel - pixel == 0.0:
                     bright += pixel - level - brightness - contrast * value[i]
                     number += 1
             bright /= max(number, 1)
@@ -289,7 +339,7 @@ def _gather(
             p00, p01, p11, q00, q01, q11 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             c0, c1, v0, v1 = 0.0, 0.0, 0.0, 0.0
             for i in range(start, stop):
-                others = seen[i + shift]
+                others = seen[i]
                 pixel = frame[k, i]
                 if others < 1e-3 or pixel >= saturation or pixel - pixel != 0.0:
                     continue

@@ -80,10 +80,7 @@ def _prepare_all(
     about_drift: bool = True,
 ) -> dict[int, _Prepared]:
     known, paths = evaluated.lines, state.lines
-    line_noise = 0.0
-    if settings.line_noise and known:
-        line_noise = float(np.median([each.line_noise() for each in known.values()]))
-    corrected = {i: each.with_line_noise(line_noise) for i, each in known.items()}
+    corrected = {i: each.with_line_noise(evaluated.line_noise) for i, each in known.items()}
     share = 1.0 / dispersion([each.disagreement() for each in corrected.values()])
     return {
         i: _prepared(paths[i], each.scaled(share), model, about_drift)
@@ -164,6 +161,7 @@ def improve_lines(
         settled,
         brightness=evaluated.brightness,
         noise=evaluated.noise,
+        line_noise=evaluated.line_noise,
         prior=prior,
         errors=tuple(errors),
     )

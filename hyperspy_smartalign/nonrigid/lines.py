@@ -8,6 +8,7 @@ p = q - e(q), so that d(p) = e(q).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +53,7 @@ class LinePath:
         """Number of scan lines."""
         return len(self.offsets)
 
-    @property
+    @cached_property
     def mean(self) -> DoubleArray:
         """Mean displacement (slow, fast), px."""
         return np.asarray(self.offsets.mean(0))
@@ -89,6 +90,10 @@ class LinePath:
 
     def _affine(self) -> Affine | None:
         """The transform where lines drift evenly and alike; None elsewhere."""
+        if self.lines > 2:
+            first, second, third = self.offsets[:3]
+            if np.abs(first - 2 * second + third).max() > 4 * STRAIGHT:
+                return None
         place = np.arange(self.lines) - (self.lines - 1) / 2
         drift = place @ (self.offsets - self.mean) / max(float(place @ place), 1.0)
         bent = np.abs(self.offsets - self.mean - place[:, None] * drift).max()

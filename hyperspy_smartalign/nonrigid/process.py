@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from math import comb
+from math import comb, exp
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import expm, solve_continuous_lyapunov
+from scipy.linalg import solve_continuous_lyapunov
 
 __all__ = ["SMOOTHNESSES", "LineProcess", "matern"]
 
@@ -70,6 +70,21 @@ def _system(order: int) -> tuple[DoubleArray, DoubleArray]:
     return generator, np.asarray(covariance / covariance[0, 0])
 
 
+def _exponential(generator: DoubleArray, rate: float) -> DoubleArray:
+    """Exponential of `rate` times a generator of `_system`.
+
+    All its eigenvalues are -1, so that the series about them ends.
+    """
+    order = len(generator)
+    nilpotent = generator + np.eye(order)
+    term = exp(-rate) * np.eye(order)
+    total = term
+    for k in range(1, order):
+        term = term @ nilpotent * (rate / k)
+        total = total + term
+    return np.asarray(total)
+
+
 def matern(smoothness: float, length: float) -> LineProcess:
     """Matern process of unit variance.
 
@@ -88,5 +103,5 @@ def matern(smoothness: float, length: float) -> LineProcess:
         raise ValueError(f"smoothness must be one of {SMOOTHNESSES}, not {smoothness!r}.")
     generator, start = _system(int(smoothness + 0.5))
     rate = np.sqrt(2 * smoothness) / max(length, _SHORTEST)
-    step = np.asarray(expm(rate * generator))
+    step = _exponential(generator, rate)
     return LineProcess(step=step, noise=start - step @ start @ step.T, start=start.copy())

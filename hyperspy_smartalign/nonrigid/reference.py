@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft, ndimage
+from scipy import fft
 
 from hyperspy_smartalign.resampling import (
     Accumulated,
@@ -21,7 +22,7 @@ from hyperspy_smartalign.resampling import (
 )
 from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.workers import map_chunks
-from hyperspy_smartalign.rigid.reference import EDGE, LEAST_COVERAGE, SIGNIFICANCE
+from hyperspy_smartalign.rigid.reference import LEAST_COVERAGE, SIGNIFICANCE
 from hyperspy_smartalign.rigid.store import FrameStore
 from hyperspy_smartalign.rigid.weighting import signal_spectrum
 from hyperspy_smartalign.rigid.windows import window_2d
@@ -38,6 +39,14 @@ BoolArray = npt.NDArray[np.bool_]
 #: Pixels of the common frame around each frame: keeps what wraps around in the filter of the mean
 #: away from the frame.
 MARGIN = 16
+#: The mean is trusted this many pixels inside the rim of what the others saw. Gaps are filled
+#: before the filter, so that little rings there; of tiles a wide rim would be most.
+EDGE = 1
+#: Where lines differ in brightness it is trusted where at least this share of the most frames saw
+#: it: elsewhere fewer lines make it up, and its brightness changes from pixel to pixel of a line.
+EVEN_COVERAGE = 0.6
+#: Variance of their brightness, over that of the noise of a pixel, from which on they do.
+UNEVEN = 0.25
 
 
 @dataclass(frozen=True)
@@ -52,11 +61,14 @@ class Model:
         Weight of the frames behind each pixel; 0 where the mean is not to be trusted.
     origin : (y, x)
         Where the window's first pixel lies in the common frame.
+    denoised : float
+        Share of the noise of the plain mean that the filter leaves.
     """
 
     coefficients: FloatArray
     count: FloatArray
     origin: tuple[float, float]
+    denoised: float
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,8 @@ class Reference:
         Noise power there, of a mean of weight 1.
     smoothing : float or None
         Standard deviation of a Gaussian in px, instead of the filter by the spectrum.
+    uneven : float
+        Variance of the brightness of lines, over that of the noise of a pixel.
     """
 
     store: FrameStore
@@ -104,6 +118,7 @@ class Reference:
     signal: DoubleArray
     noise: float
     smoothing: float | None
+    uneven: float = 0.0
 
     def gain(self, weight: float) -> FloatArray:
         """Filter of a mean of this weight: signal over signal plus noise."""
@@ -118,14 +133,20 @@ class Reference:
         """Summed weight of the frames that a frame is compared with."""
         if self.fixed is not None:
             return float(self.weights[self.fixed])
-        members = self._members(index)
-        return float(self.weights[members].sum())
+        before, after = self._around(index)
+        return float(self.weights[before].sum() + self.weights[after].sum())
+
+    def _around(self, index: int) -> tuple[slice, slice]:
+        """Frames before and after one that it is compared with."""
+        reach = len(self.weights) if self.reach is None else self.reach
+        return slice(max(0, index - reach), index), slice(index + 1, index + reach + 1)
 
     def _members(self, index: int) -> list[int]:
-        first, last = 0, len(self.weights)
-        if self.reach is not None:
-            first, last = max(0, index - self.reach), min(last, index + self.reach + 1)
-        return [i for i in range(first, last) if i != index and self.weights[i] > 0]
+        if self.fixed is not None:
+            return [self.fixed]
+        places = np.arange(len(self.weights))
+        near = np.concatenate([places[part] for part in self._around(index)])
+        return [int(i) for i in near if self.weights[i] > 0]
 
     def model(self, index: int, shift: DoubleArray) -> Model | None:
         """What frame `index`, displaced by about `shift` (y, x), should look like.
@@ -139,21 +160,20 @@ class Reference:
         if weight <= 0:
             return None
         mean, coverage = self._others(index, window, max(LEAST_COVERAGE * weight, 1e-6))
+        if self.uneven > UNEVEN:
+            coverage[coverage < EVEN_COVERAGE * coverage.max()] = 0.0
         seen = coverage > 0
         if not seen.any():
             return None
         fill_periodic(mean, seen)
         spectrum = fft.rfft2(mean, workers=1)
-        spectrum *= self.gain(weight)
+        gain = self.gain(weight)
+        spectrum *= gain
         spectrum *= _to_coefficients(self.window_shape)
         coefficients = np.asarray(fft.irfft2(spectrum, s=self.window_shape, workers=1), np.float32)
-        size = 2 * EDGE + 1
-        trusted = ndimage.minimum_filter1d(
-            ndimage.minimum_filter1d(seen, size, axis=0, mode="constant"),
-            size, axis=1, mode="constant",
-        )  # fmt: skip
-        coverage[~trusted] = 0.0
-        return Model(coefficients, coverage, (float(top), float(left)))
+        _distrust_rim(coverage, EDGE)
+        denoised = float(np.square(gain, dtype=np.float64).mean())
+        return Model(coefficients, coverage, (float(top), float(left)), denoised)
 
     def _others(self, index: int, window: Canvas, least: float) -> tuple[FloatArray, FloatArray]:
         """Mean, less the level, of the frames that a frame is compared with, and their weight.
@@ -162,9 +182,8 @@ class Reference:
         """
         mean, weights = np.empty(window.shape, np.float32), np.empty(window.shape, np.float32)
         if self.fixed is not None or self.reach is not None:
-            members = [self.fixed] if self.fixed is not None else self._members(index)
             accumulator = Accumulator(window.shape)
-            for member in members:
+            for member in self._members(index):
                 drawn = draw(self.store, member, self.transforms[member], window)
                 accumulator.add(drawn, weight=float(self.weights[member]))
             summed = accumulator.result()
@@ -215,6 +234,27 @@ def _mean_of_others(
                 weights[y, x] = 0.0
 
 
+@compiled
+def _distrust_rim(weights: FloatArray, edge: int) -> None:
+    """Set to 0, in place, what lies within `edge` pixels (y and x) of a 0 or of the outside."""
+    h, w = weights.shape
+    rows, kept = np.zeros((h, w), np.bool_), np.zeros(w, np.bool_)
+    for y in range(h):
+        rows[y, edge : w - edge] = True
+        for i in range(2 * edge + 1):
+            for x in range(edge, w - edge):
+                rows[y, x] &= weights[y, x - edge + i] > 0.0
+    for y in range(h):
+        kept[:] = edge <= y < h - edge
+        for i in range(max(0, y - edge), min(h, y + edge + 1)):
+            for x in range(w):
+                kept[x] &= rows[i, x]
+        for x in range(w):
+            if not kept[x]:
+                weights[y, x] = 0.0
+
+
+@cache
 def _to_coefficients(shape: tuple[int, int]) -> FloatArray:
     """Transfer function from samples to cubic B-spline coefficients on a periodic window."""
     rows = 3.0 / (2.0 + np.cos(2 * np.pi * fft.fftfreq(shape[0])))
@@ -265,6 +305,7 @@ def build_reference(
     reach: int | None = None,
     fixed: int | None = None,
     smoothing: float | None = None,
+    uneven: float = 0.0,
     num_workers: int | None = None,
 ) -> Reference:
     """Sum the frames as their transforms place them, and find how to denoise their mean.
@@ -284,7 +325,7 @@ def build_reference(
         Noise variance of a pixel of one frame.
     level : float
         About the mean intensity; the same in all passes, as the brightness of frames refers to it.
-    reach, fixed, smoothing
+    reach, fixed, smoothing, uneven
         See `Reference`.
     num_workers : int, optional
 
@@ -333,4 +374,5 @@ def build_reference(
         signal=signal,
         noise=variance * float((taper**2).sum()) / effective,
         smoothing=smoothing,
+        uneven=uneven,
     )

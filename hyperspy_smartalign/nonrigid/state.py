@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,8 @@ class State:
     paths : tuple of LinePath, or of FreePath
     brightness : tuple of Brightness
     noise : NoiseModel
+    line_noise : float
+        Variance of the brightness of lines beyond what the noise of their pixels explains.
     prior : ScanPrior or None
     errors : tuple of arrays
         Standard errors: (lines, 2) (slow, fast) of each line, or (2, rows, columns) (y, x) of each
@@ -58,6 +61,7 @@ class State:
     paths: tuple[Path, ...]
     brightness: tuple[Brightness, ...]
     noise: NoiseModel
+    line_noise: float = 0.0
     prior: ScanPrior | None = None
     errors: tuple[DoubleArray, ...] = ()
     change: float = np.inf
@@ -84,7 +88,7 @@ class State:
         """The paths, where they are those of scan lines."""
         return tuple(path for path in self.paths if isinstance(path, LinePath))
 
-    @property
+    @cached_property
     def error(self) -> float:
         """Root mean square of the standard errors, px."""
         known = [error for error in self.errors if np.isfinite(error).all()]
@@ -105,12 +109,15 @@ class Evaluated:
     noise : NoiseModel
     similarity : (n,) float64
         Correlation of each frame with the mean of the others; NaN where not compared.
+    line_noise : float
+        As in `State`; 0 where lines are taken as they are.
     """
 
     equations: tuple[LineEquations | FreeEquations | None, ...]
     brightness: tuple[Brightness, ...]
     noise: NoiseModel
     similarity: DoubleArray
+    line_noise: float = 0.0
 
     @property
     def lines(self) -> dict[int, LineEquations]:

@@ -217,6 +217,7 @@ def test_noise_alone_shows_nothing(align, kind, seed):
     assert result.cycles == ()
 
 
+@pytest.mark.slow
 def test_without_the_check_noise_shows_nothing_either(align):
     """Frames that resemble each other by something that does not move, but for their noise."""
     background = 20 * np.exp(-((np.arange(72) - 36) ** 2) / 800.0)

@@ -357,3 +357,23 @@ def test_noise_bins_hold_the_variance(case):
     assert count.sum() == LINES // 4 * LENGTH
     # The frame is displaced by 0.2 px, so that a little more than the noise is left.
     assert 0.8 * VARIANCE < square.sum() / count.sum() < 3 * VARIANCE
+
+
+def test_trust_fades_from_pixel_to_pixel():
+    """A line between two rows of the model is worth the weight between theirs."""
+    count = np.zeros((LINES + 8, LENGTH + 8), np.float32)
+    count[6:] = 4.0
+    rng = np.random.default_rng(0)
+    coefficients = rng.normal(size=count.shape).astype(np.float32)
+    known = []
+    for slow in (0.0, 0.5, 1.0):
+        lines = line_equations(
+            np.zeros((LINES, LENGTH), np.float32), coefficients, count,
+            origin=(-5.0 - slow, -4.0), offsets=np.zeros((LINES, 2)), slopes=np.zeros((LINES, 2)),
+            tilted=False, level=0.0, brightness=Brightness(), noise=NOISE, denoised=0.0,
+            robustness=1e-3, saturation=np.inf, intensities=(-1.0, 1.0),
+        )  # fmt: skip
+        known.append(lines.weight[:, 0].sum())
+    # Weights of 0, 2 and 4 frames, with the noise of the mean: n / (1 + n).
+    assert known[0] == 0
+    assert known[1] / known[2] == pytest.approx((2 / 3) / (4 / 5), rel=1e-3)

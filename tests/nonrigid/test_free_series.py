@@ -165,6 +165,7 @@ def bound(image, dose, rms=RMS):
     return np.sqrt(spread.mean(axis=(1, 2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "dose"), [("amorphous", 50), ("amorphous", 5), ("lattice", 20)])
 def test_residual_is_near_the_bound(kind, dose):
     image = amorphous(np.random.default_rng(5)) if kind == "amorphous" else lattice
@@ -180,6 +181,7 @@ def test_residual_is_near_the_bound(kind, dose):
     assert found.gain > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image", [lattice, lambda y, x: np.ones_like(y)])
 def test_frames_that_only_shift_or_show_nothing_are_not_bent(image):
     stack, _, starts = series(image, 20, rms=0.0, seed=1)
@@ -197,12 +199,14 @@ def test_noise_alone_is_not_bent():
     assert bent < 0.05
 
 
+@pytest.mark.slow
 def test_identical_frames_stay():
     frame = np.random.default_rng(3).poisson(20 * lattice(*np.mgrid[:SIZE, :SIZE])) * 1.0
     found = align(np.array([frame] * 4, np.float32), np.zeros((4, 2)), passes=2)
     assert max(np.abs(p.values).max() for p in found.paths) < 2e-3
 
 
+@pytest.mark.slow
 def test_a_defect_is_neither_moved_nor_blurred():
     dose = 40
     stack, fields, starts = series(with_defect, dose, seed=4)
@@ -237,6 +241,7 @@ def test_a_defect_is_neither_moved_nor_blurred():
     assert ours.max() > 0.97 * theirs.max()
 
 
+@pytest.mark.slow
 def test_real_carbon_film_is_hardly_bent(shared_data):
     hyperspy = pytest.importorskip("hyperspy.api")
     signal = hyperspy.load(shared_data("tem-carbon-6frames/tem_carbon_6frames.hspy"))
