@@ -140,6 +140,7 @@ class TestForceMicroscopy:
     def series(self, shared_data: Find) -> Any:
         return load(shared_data("afm-fastscan-3frames/fastscan_height_3frames.hspy"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("prepared", ["as recorded", "plane", "surface and lines"])
     def test_drift_is_found(self, series: Any, prepared: str) -> None:
         if prepared == "plane":

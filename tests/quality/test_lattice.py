@@ -43,6 +43,7 @@ def test_perfect_lattices_are_found_exactly(kind, shape) -> None:
     np.testing.assert_allclose(on_vectors(found, vectors).vectors, vectors, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "dose"), [("perovskite", 0.5), ("perovskite", 20), ("hexagonal", 2)]
 )
@@ -81,6 +82,7 @@ def test_flaws_gaps_and_other_types_of_pixels() -> None:
     assert find_lattice(whole).lengths == pytest.approx([14.2, 14.2], abs=0.1)
 
 
+@pytest.mark.slow
 def test_row_jitter_enlarges_the_errors() -> None:
     crystal = lattice("square", spacing=13.0, angle=7, field=(256, 192))
     image = render_image(crystal)

@@ -177,6 +177,7 @@ def spectrum_means(expected, moves, rng, repeats, **options):
     return np.array(means, float), np.array(sums, float), told, told_of_sum
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variance", ["poisson", "spread"])
 @pytest.mark.parametrize(
     ("interpolation", "counts"),

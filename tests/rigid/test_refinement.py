@@ -64,6 +64,7 @@ def test_a_frame_is_not_locked_by_its_own_noise(source, errors):
     assert np.abs(found.steps).min() > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("detector", "offset"),
     [

@@ -397,6 +397,7 @@ np.save(f"{folder}/part.npy", np.asarray(part.data))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".hspy", ".zspy"])
 @pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.filterwarnings("ignore:The NestedDirectoryStore")

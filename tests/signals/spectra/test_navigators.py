@@ -63,6 +63,7 @@ def test_diffraction_patterns() -> None:
     np.testing.assert_allclose(shown(signal), data.sum(axis=(-2, -1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.parametrize("ending", ["hspy", "zspy"])
 @pytest.mark.parametrize("shape", [(6, 8, 16), (3, 6, 8, 16)])
