@@ -1,13 +1,18 @@
 """Template matching: repeats of a motif found, cut out, and compared."""
 
+from hyperspy_smartalign.motif.averages import TileAverage, average_tiles
 from hyperspy_smartalign.motif.classes import TileClasses, classify_tiles
+from hyperspy_smartalign.motif.deviations import Deviations, deviations_from_lattice
 from hyperspy_smartalign.motif.fitting import Fitted, MotifFit
 from hyperspy_smartalign.motif.matches import Matches, joined
+from hyperspy_smartalign.motif.memory import SearchMemory
 from hyperspy_smartalign.motif.on_lattice import LatticeFit, fit_to_lattice, unit_cell_motif
 from hyperspy_smartalign.motif.orientations import Orientation, orientations, oriented
 from hyperspy_smartalign.motif.peaks import Peaks, find_peaks, keep_best, smallest_distance
 from hyperspy_smartalign.motif.scores import ScoreMap, SearchedFrame, score_map, tile_centre
-from hyperspy_smartalign.motif.search import MotifSearch, NoMatchError, Stage, find_motif
+from hyperspy_smartalign.motif.search import NoMatchError, find_motif
+from hyperspy_smartalign.motif.sources import as_source
+from hyperspy_smartalign.motif.stages import MotifSearch, Stage
 from hyperspy_smartalign.motif.threshold import (
     ScoreHistogram,
     automatic_threshold,
@@ -15,17 +20,14 @@ from hyperspy_smartalign.motif.threshold import (
     score_histogram,
 )
 from hyperspy_smartalign.motif.tiles import (
-    TileAverage,
-    Tiles,
-    average_tiles,
     cut_matches,
-    extract_tiles,
     frame_matches,
     frame_tiles,
     tile_size,
 )
 
 __all__ = [
+    "Deviations",
     "Fitted",
     "LatticeFit",
     "Matches",
@@ -36,16 +38,17 @@ __all__ = [
     "Peaks",
     "ScoreHistogram",
     "ScoreMap",
+    "SearchMemory",
     "SearchedFrame",
     "Stage",
     "TileAverage",
     "TileClasses",
-    "Tiles",
+    "as_source",
     "automatic_threshold",
     "average_tiles",
     "classify_tiles",
     "cut_matches",
-    "extract_tiles",
+    "deviations_from_lattice",
     "find_motif",
     "find_peaks",
     "fit_to_lattice",

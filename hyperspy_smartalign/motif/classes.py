@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from hyperspy_smartalign.resampling.options import DoubleArray, FloatArray
 
@@ -96,7 +97,7 @@ def classify_tiles(
             f"There are {n} tiles, too few for {classes or 1} class(es) of {_FEWEST} or more; "
             "lower the threshold of the search, or ask for fewer classes."
         )
-    decomposition = _library("decomposition")
+    decomposition, _ = _library("decomposition"), _library("mixture")
     flat = stack.reshape(n, -1).astype(np.float64)
     seen = np.isfinite(flat)
     count = seen.sum(axis=0)
@@ -104,9 +105,11 @@ def classify_tiles(
     centred = np.where(seen, flat - mean, 0)
     most = max(1, min(components, n - 1, flat.shape[1]))
     pca = decomposition.PCA(n_components=most, random_state=seed)
-    weights = np.asarray(pca.fit_transform(centred), np.float64)
-    telling = weights[:, : max(1, _telling(pca, n, flat.shape[1]))]
-    labels = _labels(telling, classes, seed)
+    # The matrices are small, so that more threads only wait for each other.
+    with threadpool_limits(limits=1):
+        weights = np.asarray(pca.fit_transform(centred), np.float64)
+        telling = weights[:, : max(1, _telling(pca, n, flat.shape[1]))]
+        labels = _labels(telling, classes, seed)
     order = np.argsort(-np.bincount(labels), kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
@@ -154,12 +157,20 @@ def _labels(weights: DoubleArray, classes: int | None, seed: int) -> npt.NDArray
     scaled = weights / np.maximum(weights.std(axis=0)[0], 1e-30)
     if classes is None:
         most = max(1, min(_MOST_CLASSES, len(weights) // _FEWEST))
-        model = min((fitted(k) for k in range(1, most + 1)), key=lambda one: one.bic(scaled))
+        models = [fitted(k) for k in range(1, most + 1)]
+        # Some tiles that stand out are no class.
+        models = [one for one in models if _smallest(one, scaled) >= _FEWEST] or models[:1]
+        model = min(models, key=lambda one: one.bic(scaled))
     else:
         model = fitted(classes)
     # Classes that no tile belongs to are left out.
     found = np.unique(model.predict(scaled), return_inverse=True)[1]
     return np.asarray(found, np.intp)
+
+
+def _smallest(model: Any, weights: DoubleArray) -> int:
+    """Number of tiles in the smallest class."""
+    return int(np.bincount(model.predict(weights), minlength=model.n_components).min())
 
 
 def _library(name: str) -> Any:

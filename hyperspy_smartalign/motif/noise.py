@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hyperspy_smartalign.motif.tiles import TileAverage
+from hyperspy_smartalign.motif.averages import TileAverage
 from hyperspy_smartalign.quality.noise import ResidualBins, fit_noise
 from hyperspy_smartalign.resampling.options import DoubleArray
 

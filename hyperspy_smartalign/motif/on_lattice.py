@@ -7,22 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
+from hyperspy_smartalign.motif.averages import average_tiles
 from hyperspy_smartalign.motif.matches import Matches
-from hyperspy_smartalign.motif.tiles import average_tiles
-from hyperspy_smartalign.quality.indexing import reduced
+from hyperspy_smartalign.motif.nodes import shared_vectors
 from hyperspy_smartalign.resampling.options import DoubleArray, FloatArray
 
 # A position belongs to a node of the lattice within this share of the shorter vector.
 _NEAR = 0.3
-# Two differences of neighbours are the same vector within this share of the shortest.
-_SAME = 0.15
-_NEIGHBOURS = 8
-# Share of the best supported vector's support that another one needs.
-_SUPPORT = 0.4
-_PARALLEL = 0.2
-_SAMPLE = 2000
 _PASSES = 50
 
 
@@ -113,7 +105,7 @@ def fit_to_lattice(
             f"A lattice needs 4 positions or more, not {len(places)}; lower the threshold."
         )
     frames, member = np.unique(groups, return_inverse=True)
-    basis = _shared_vectors(places, member) if vectors is None else _checked(vectors)
+    basis = shared_vectors(places, member) if vectors is None else _checked(vectors)
     origins, seeds = _seeds(places, member, len(frames))
     distance = np.hypot(*(places - seeds[member]).T)
     near = _NEAR * float(np.linalg.norm(basis, axis=1).min())
@@ -242,41 +234,6 @@ def _least_squares(
         covariance = np.kron(normal, left.T @ left / freedom)
     moved = place_mean - index_mean @ found
     return found, np.where(np.isfinite(moved), moved, origins), covariance
-
-
-def _shared_vectors(places: DoubleArray, member: npt.NDArray[np.intp]) -> DoubleArray:
-    """The two shortest vectors that many pairs of neighbours share."""
-    parts = []
-    for k in range(int(member.max()) + 1):
-        own = places[member == k]
-        if len(own) < 3:
-            continue
-        neighbours = cKDTree(own).query(own, k=min(_NEIGHBOURS + 1, len(own)))[1][:, 1:]
-        parts.append((own[neighbours] - own[:, None]).reshape(-1, 2))
-    differences = np.concatenate(parts) if parts else np.empty((0, 2))
-    if len(differences) < 4:
-        raise ValueError("The positions have too few neighbours to show a lattice; give vectors.")
-    lengths = np.hypot(*differences.T)
-    reach = _SAME * float(np.median(lengths[lengths <= np.percentile(lengths, 25)]))
-    tree = cKDTree(differences)
-    # At random, as neighbours come in the order of their distance.
-    some = np.random.default_rng(0).permutation(differences)[:_SAMPLE]
-    members = tree.query_ball_point(some, reach)
-    support = np.array([len(inside) for inside in members])
-    order = np.argsort(np.hypot(*some.T), kind="stable")
-    chosen: list[DoubleArray] = []
-    for i in order:
-        if support[i] < _SUPPORT * support.max():
-            continue
-        vector = np.median(differences[members[i]], axis=0)
-        if not chosen:
-            chosen.append(vector)
-            continue
-        area = abs(chosen[0][0] * vector[1] - chosen[0][1] * vector[0])
-        if area > _PARALLEL * float(np.hypot(*chosen[0]) * np.hypot(*vector)):
-            chosen.append(vector)
-            return reduced(np.array(chosen))
-    raise ValueError("The positions lie along one line; a lattice needs two directions.")
 
 
 def _checked(vectors: npt.ArrayLike) -> DoubleArray:

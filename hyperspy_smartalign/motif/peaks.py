@@ -10,7 +10,8 @@ import numpy.typing as npt
 import scipy.fft
 from scipy.ndimage import maximum_filter
 
-from hyperspy_smartalign.motif.scores import ScoreMap, checked_motif
+from hyperspy_smartalign.motif.scores import ScoreMap
+from hyperspy_smartalign.motif.searched_motif import checked_motif
 from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.options import DoubleArray, FloatArray
 
@@ -161,6 +162,41 @@ def _vertex(before: float, here: float, after: float) -> tuple[float, float]:
 
 
 @compiled
+def _likely(values: FloatArray, y: int, threshold: np.float32, out: npt.NDArray[np.bool_]) -> None:
+    """Mark the pixels of a row that are not below their four neighbours, as vectors do fast."""
+    h, w = values.shape
+    out[:] = True
+    if not 0 < y < h - 1:
+        return
+    pixels = values.reshape(h * w)
+    one, width = np.uint64(1), np.uint64(w)
+    start = np.uint64(y * w)
+    for x in range(one, np.uint64(w - 1)):
+        k = start + x
+        here = pixels[k]
+        # NaN beside a maximum is not above it.
+        below = (pixels[k - one] > here) | (pixels[k + one] > here)
+        below |= (pixels[k - width] > here) | (pixels[k + width] > here)
+        out[x] = (here >= threshold) & (not below)
+
+
+@compiled
+def _is_top(values: FloatArray, y: int, x: int) -> bool:
+    """Whether none of eight neighbours is higher, and none before it is as high."""
+    h, w = values.shape
+    here = values[y, x]
+    for dy in range(-1, 2):
+        for dx in range(-1, 2):
+            j, i = y + dy, x + dx
+            if 0 <= j < h and 0 <= i < w and (dy != 0 or dx != 0):
+                other = values[j, i]
+                earlier = dy < 0 or (dy == 0 and dx < 0)
+                if other > here or (other == here and earlier):
+                    return False
+    return True
+
+
+@compiled
 def _maxima(
     values: FloatArray, threshold: float
 ) -> tuple[npt.NDArray[np.int64], DoubleArray, DoubleArray]:
@@ -170,22 +206,14 @@ def _maxima(
     room = 1024
     places, offsets = np.empty((room, 2), np.int64), np.empty((room, 2), np.float64)
     heights = np.empty(room, np.float64)
+    likely = np.empty(w, np.bool_)
     for y in range(h):
+        _likely(values, y, np.float32(threshold), likely)
         for x in range(w):
-            here = values[y, x]
-            if not here > threshold:
+            if not likely[x]:
                 continue
-            top = True
-            for dy in range(-1, 2):
-                for dx in range(-1, 2):
-                    j, i = y + dy, x + dx
-                    if 0 <= j < h and 0 <= i < w and (dy != 0 or dx != 0):
-                        other = values[j, i]
-                        # Of equal neighbours the first one wins.
-                        earlier = dy < 0 or (dy == 0 and dx < 0)
-                        if other > here or (other == here and earlier):
-                            top = False
-            if not top:
+            here = values[y, x]
+            if not (here > threshold and _is_top(values, y, x)):
                 continue
             if count == room:
                 places = np.concatenate((places, np.empty((room, 2), np.int64)))
@@ -211,21 +239,31 @@ def _suppress(
     """Which of the centres, best first, have no better one too near."""
     n = len(centres)
     kept = np.zeros(n, np.bool_)
-    chosen = np.empty((n, 2), np.float64)
-    count = 0
+    if n == 0:
+        return kept
     area = float(height * width)
+    # Cells so large that what is too near lies in the same one or in one beside it.
+    reach = max(distance, 1.0) if overlap >= 1 else max(distance, float(height), float(width))
+    top, left = centres[:, 0].min(), centres[:, 1].min()
+    rows = int((centres[:, 0].max() - top) / reach) + 3
+    columns = int((centres[:, 1].max() - left) / reach) + 3
+    # Of each cell the last that was kept, and of each that was kept the one before.
+    last = np.full((rows, columns), -1, np.int64)
+    before = np.empty(n, np.int64)
     for i in range(n):
+        y, x = centres[i, 0], centres[i, 1]
+        row, column = int((y - top) / reach) + 1, int((x - left) / reach) + 1
         free = True
-        for k in range(count):
-            dy, dx = abs(centres[i, 0] - chosen[k, 0]), abs(centres[i, 1] - chosen[k, 1])
-            if dy * dy + dx * dx < distance * distance:
-                free = False
-                break
-            if dy < height and dx < width and (height - dy) * (width - dx) > overlap * area:
-                free = False
-                break
+        for j in range(row - 1, row + 2):
+            for m in range(column - 1, column + 2):
+                k = last[j, m]
+                while k >= 0 and free:
+                    dy, dx = abs(y - centres[k, 0]), abs(x - centres[k, 1])
+                    shared = (height - dy) * (width - dx) if dy < height and dx < width else 0.0
+                    free = not (dy * dy + dx * dx < distance * distance or shared > overlap * area)
+                    k = before[k]
         if free:
             kept[i] = True
-            chosen[count] = centres[i]
-            count += 1
+            before[i] = last[row, column]
+            last[row, column] = i
     return kept

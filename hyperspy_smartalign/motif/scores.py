@@ -8,8 +8,9 @@ The score of a tile f and a motif t is their correlation coefficient,
 it. With gaps the sums run over the pixels that both have (Padfield, IEEE Trans. Image Process. 21
 (2012) 2706).
 
-The numerator is a product of Fourier transforms; that of the frame serves all motifs. No padding is
-needed: tiles that lie wholly inside the frame never wrap around. The denominator is a sliding sum.
+The numerator is a product of Fourier transforms: that of the frame serves all motifs, that of a
+motif all frames. No padding is needed: tiles that lie wholly inside the frame never wrap around.
+The denominator is a sliding sum, which serves all motifs of one shape.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from hyperspy_smartalign.motif.searched_motif import ComplexArray, SearchedMotif, fast_size
 from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.options import FloatArray, check_frame
 
@@ -82,24 +84,32 @@ class SearchedFrame:
             raise ValueError("The frame has no finite pixel, so there is nothing to search.")
         # Without its mean the frame keeps more digits in single precision.
         level = observed.mean(dtype=np.float64)
-        centred = (pixels - level).astype(np.float32)
+        if pixels.dtype == np.float32:
+            centred = np.subtract(pixels, np.float32(level), dtype=np.float32)
+        else:
+            centred = (pixels - level).astype(np.float32)
         if self._seen is not None:
             centred[gaps] = 0
         self.pixels: FloatArray = centred
-        self._power = float(np.square(centred, dtype=np.float64).sum() / observed.size)
-        self._fast = tuple(scipy.fft.next_fast_len(n, real=True) for n in pixels.shape)
+        self._power = float(np.vdot(centred, centred)) / observed.size
+        self._fast = fast_size(pixels.shape)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
-    def scores(self, motif: npt.ArrayLike, *, coverage: float = 0.9) -> ScoreMap:
+    @property
+    def complete(self) -> bool:
+        """Whether all pixels were observed."""
+        return self._seen is None
+
+    def scores(self, motif: npt.ArrayLike | SearchedMotif, *, coverage: float = 0.9) -> ScoreMap:
         """Score of every tile that lies wholly inside the frame.
 
         Parameters
         ----------
-        motif : (th, tw) array
+        motif : (th, tw) array, or SearchedMotif
             Not larger than the frame; NaN where it says nothing.
         coverage : float
             Smallest share of the motif's pixels that must have been observed in a tile.
@@ -109,29 +119,30 @@ class SearchedFrame:
         ValueError
             If the motif is larger than the frame, or has no contrast.
         """
-        template, known = checked_motif(motif)
-        shape = template.shape[0], template.shape[1]
+        searched = motif if isinstance(motif, SearchedMotif) else SearchedMotif(motif)
+        shape = searched.shape
         if shape[0] > self.shape[0] or shape[1] > self.shape[1]:
             raise ValueError(
                 f"The motif has {shape[0]} x {shape[1]} px but the frame only {self.shape[0]} x "
                 f"{self.shape[1]}; give a smaller region of it as the motif."
             )
-        if self._seen is None and known is None:
-            return ScoreMap(self._plain(template), shape)
-        return ScoreMap(self._with_gaps(template, known, coverage), shape)
+        if self.complete and searched.known is None:
+            return plain_scores(searched, self.spectrum, self.scale(shape), self.shape)
+        values = self._with_gaps(searched.template, searched.known, coverage)
+        return ScoreMap(values, shape)
 
-    def _plain(self, template: npt.NDArray[np.float64]) -> FloatArray:
-        unit = template - template.mean()
-        unit /= math.sqrt(float(np.square(unit).sum()))
-        kernel = scipy.fft.rfft2(unit.astype(np.float32), s=self._fast)
-        np.conjugate(kernel, out=kernel)
-        kernel *= self._spectrum
-        h, w = (n - m + 1 for n, m in zip(self.shape, template.shape, strict=True))
-        correlation = scipy.fft.irfft2(kernel, s=self._fast, overwrite_x=True)
-        values = np.ascontiguousarray(correlation[:h, :w])
-        height, width = template.shape
-        _normalise(values, self.pixels, height, width, _FLAT * self._power * template.size)
-        return values
+    def scale(self, tile_shape: tuple[int, int]) -> FloatArray:
+        """One over the root of the sum of squares of each tile less its mean; 0 for flat ones."""
+        height, width = tile_shape
+        size = tuple(n - m + 1 for n, m in zip(self.shape, tile_shape, strict=True))
+        out = np.empty(size, np.float32)
+        _inverse_norms(self.pixels, height, width, _FLAT * self._power * height * width, out)
+        return out
+
+    @cached_property
+    def spectrum(self) -> ComplexArray:
+        """Fourier transform of the pixels."""
+        return np.asarray(scipy.fft.rfft2(self.pixels, s=self._fast))
 
     def _with_gaps(
         self,
@@ -166,10 +177,6 @@ class SearchedFrame:
         return scipy.fft.rfft2(part, s=self._fast).conj()
 
     @cached_property
-    def _spectrum(self) -> Any:
-        return scipy.fft.rfft2(self.pixels, s=self._fast)
-
-    @cached_property
     def _spectra(self) -> tuple[Any, Any, Any]:
         """Of what was observed, of the pixels and of their squares."""
         pixels = self.pixels.astype(np.float64)
@@ -178,6 +185,30 @@ class SearchedFrame:
             scipy.fft.rfft2(part, s=self._fast) for part in (seen, pixels, pixels**2)
         )
         return mask, values, squares
+
+
+def plain_scores(
+    motif: SearchedMotif, spectrum: ComplexArray, scale: FloatArray, shape: tuple[int, int]
+) -> ScoreMap:
+    """Scores from what is known of a frame without gaps.
+
+    Parameters
+    ----------
+    motif : SearchedMotif
+        Without gaps.
+    spectrum, scale : array
+        Of the frame, as `SearchedFrame` has them.
+    shape : (int, int)
+        Rows and columns of the frame.
+    """
+    size = fast_size(shape)
+    product = motif.spectrum(size) * spectrum
+    # Only rows that hold tiles are transformed back along x.
+    rows = scipy.fft.ifft(product, axis=0, overwrite_x=True)[: scale.shape[0]]
+    correlation = scipy.fft.irfft(rows, n=size[1], axis=1)
+    values = np.empty(scale.shape, np.float32)
+    _scaled(correlation, scale, values)
+    return ScoreMap(values, motif.shape)
 
 
 def score_map(frame: npt.ArrayLike, motif: npt.ArrayLike, *, coverage: float = 0.9) -> ScoreMap:
@@ -207,67 +238,48 @@ def score_map(frame: npt.ArrayLike, motif: npt.ArrayLike, *, coverage: float = 0
     return SearchedFrame(frame).scores(motif, coverage=coverage)
 
 
-def checked_motif(
-    motif: npt.ArrayLike,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_] | None]:
-    """Motif in double precision with zero in its gaps, and where it is known (None: everywhere).
-
-    Raises
-    ------
-    ValueError
-        If it is no image, has fewer than 3 x 3 pixels, or no contrast.
-    TypeError
-        If its pixels are complex.
-    """
-    template = check_frame(motif).astype(np.float64)
-    if min(template.shape) < 3:
-        raise ValueError(
-            f"The motif has {template.shape[0]} x {template.shape[1]} px; give a region of at "
-            "least 3 x 3 px."
-        )
-    known = np.isfinite(template)
-    found = template[known]
-    if found.size < 2 or not np.ptp(found) > 0:
-        raise ValueError(
-            "The motif has no contrast: all its pixels are equal or not finite. Give a region "
-            "with something in it."
-        )
-    if known.all():
-        return template, None
-    return np.where(known, template, 0.0), known
+@compiled
+def _scaled(correlation: FloatArray, scale: FloatArray, out: FloatArray) -> None:
+    """Correlation times scale, within -1 .. 1, where there is a scale."""
+    for q in range(out.shape[0]):
+        here, factor, row = correlation[q], scale[q], out[q]
+        for p in range(row.size):
+            value = here[p] * factor[p]
+            row[p] = min(np.float32(1.0), max(np.float32(-1.0), value))
 
 
 @compiled
-def _normalise(
-    values: FloatArray, pixels: FloatArray, height: int, width: int, flat: float
+def _inverse_norms(
+    pixels: FloatArray, height: int, width: int, flat: float, out: FloatArray
 ) -> None:
-    """Divide correlations with a unit motif by the standard deviation of each tile, in place."""
+    """One over the norm of each tile (height, width) less its mean; 0 where it is flat."""
     columns = pixels.shape[1]
     sums, squares = np.zeros(columns), np.zeros(columns)
+    # Sums of what lies to the left.
+    total, square = np.zeros(columns + 1), np.zeros(columns + 1)
     for k in range(height - 1):
         row = pixels[k]
         for x in range(columns):
             sums[x] += row[x]
             squares[x] += np.float64(row[x]) * row[x]
-    n = float(height * width)
-    for q in range(values.shape[0]):
-        row, out = pixels[q + height - 1], values[q]
+    n = 1.0 / (height * width)
+    for q in range(out.shape[0]):
+        row, gone, norms = pixels[q + height - 1], pixels[q], out[q]
         for x in range(columns):
             sums[x] += row[x]
             squares[x] += np.float64(row[x]) * row[x]
-        total = square = 0.0
-        for x in range(width - 1):
-            total += sums[x]
-            square += squares[x]
-        for p in range(out.size):
-            total += sums[p + width - 1]
-            square += squares[p + width - 1]
-            spread = square - total * total / n
-            out[p] = out[p] / math.sqrt(spread) if spread > flat else 0.0
-            out[p] = min(1.0, max(-1.0, out[p]))
-            total -= sums[p]
-            square -= squares[p]
-        gone = pixels[q]
+        s = t = 0.0
+        for x in range(columns):
+            s += sums[x]
+            t += squares[x]
+            total[x + 1] = s
+            square[x + 1] = t
+        s0, s1, t0, t1 = total[: norms.size], total[width:], square[: norms.size], square[width:]
+        for p in range(norms.size):
+            mean = s1[p] - s0[p]
+            spread = t1[p] - t0[p] - mean * mean * n
+            norm = math.sqrt(np.float32(max(spread, flat)))
+            norms[p] = np.float32(1.0) / norm if spread > flat else np.float32(0.0)
         for x in range(columns):
             sums[x] -= gone[x]
             squares[x] -= np.float64(gone[x]) * gone[x]

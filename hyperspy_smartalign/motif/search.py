@@ -3,126 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_smartalign.motif.averages import average_tiles
 from hyperspy_smartalign.motif.fitting import MotifFit
 from hyperspy_smartalign.motif.matches import Matches, joined
+from hyperspy_smartalign.motif.memory import SearchMemory, Work
 from hyperspy_smartalign.motif.noise import tile_noise
 from hyperspy_smartalign.motif.orientations import orientations, oriented
-from hyperspy_smartalign.motif.peaks import find_peaks, keep_best, smallest_distance
-from hyperspy_smartalign.motif.scores import SearchedFrame, checked_motif
+from hyperspy_smartalign.motif.peaks import find_peaks, keep_best
+from hyperspy_smartalign.motif.prepared import PreparedFrame, PreparedFrames
+from hyperspy_smartalign.motif.repeats import NEAREST_REPEAT, repeat_distance
+from hyperspy_smartalign.motif.searched_motif import SearchedMotif, checked_motif
+from hyperspy_smartalign.motif.sites import other_sites
+from hyperspy_smartalign.motif.smoothing import smooth_motif
 from hyperspy_smartalign.motif.sources import Frames, as_source
-from hyperspy_smartalign.motif.threshold import (
-    ScoreHistogram,
-    automatic_threshold,
-    noise_floor,
-    score_histogram,
-)
-from hyperspy_smartalign.motif.tiles import average_tiles
+from hyperspy_smartalign.motif.stages import MotifSearch, Stage
+from hyperspy_smartalign.motif.threshold import automatic_threshold, noise_floor
 from hyperspy_smartalign.parameters import TemplateParameters
-from hyperspy_smartalign.resampling import spline_coefficients
 from hyperspy_smartalign.resampling.options import DoubleArray, FloatArray
 from hyperspy_smartalign.resampling.workers import run_tasks
 
+# A fit may go so many pixels, and no more than this share of the way to another match.
+_FARTHEST = 4.0
+_STRAYING = 0.25
+# Pixels; maxima at the rim are placed at whole pixels across it.
+_RIM = 0.25
 Progress = Callable[[str, int, int], None]
+Recall = Callable[[int, Work, Callable[[], Matches]], Matches]
 
 
 class NoMatchError(ValueError):
     """No tile is enough like the motif."""
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """One search with one motif.
-
-    Attributes
-    ----------
-    motif : (h, w) float32
-        What was searched.
-    candidates : Matches
-        All local maxima of the scores above the noise, in reading order.
-    threshold : (n,) float64
-        Smallest score of a match, for each frame.
-    """
-
-    motif: FloatArray
-    candidates: Matches
-    threshold: DoubleArray
-
-    @property
-    def accepted(self) -> npt.NDArray[np.bool_]:
-        """(m,) whether each candidate reaches the threshold of its frame."""
-        return np.asarray(self.candidates.score >= self.threshold[self.candidates.frame])
-
-    @property
-    def matches(self) -> Matches:
-        """The candidates that were accepted."""
-        return self.candidates.chosen(self.accepted)
-
-    def with_threshold(self, threshold: npt.ArrayLike) -> Stage:
-        """The same search with another threshold, a number or one a frame.
-
-        Raises
-        ------
-        ValueError
-            If it is neither.
-        """
-        given = np.asarray(threshold, np.float64)
-        if given.shape not in ((), (1,), self.threshold.shape) or not np.isfinite(given).all():
-            raise ValueError(
-                f"threshold is {threshold!r}; give a finite number, or one for each of the "
-                f"{len(self.threshold)} frames."
-            )
-        return Stage(self.motif, self.candidates, np.full(self.threshold.shape, given))
-
-    def histogram(
-        self, *, bins: int = 64, score_range: tuple[float, float] | None = None
-    ) -> ScoreHistogram:
-        """Histogram of the scores of all candidates; see `score_histogram`."""
-        return score_histogram(self.candidates.score, bins=bins, score_range=score_range)
-
-    @property
-    def peak_score(self) -> float:
-        """Median score of the matches; NaN without any."""
-        found = self.matches.score
-        return float(np.median(found)) if len(found) else float("nan")
-
-
-@dataclass(frozen=True, eq=False)
-class MotifSearch:
-    """What a search found.
-
-    Attributes
-    ----------
-    stages : tuple of Stage
-        From the motif that was given to the one refined last; the last one is the result.
-    """
-
-    stages: tuple[Stage, ...]
-
-    @property
-    def last(self) -> Stage:
-        """The final search."""
-        return self.stages[-1]
-
-    @property
-    def matches(self) -> Matches:
-        """Tiles that the final search found."""
-        return self.last.matches
-
-    @property
-    def motif(self) -> FloatArray:
-        """(h, w) motif of the final search, of exactly the shape of the first."""
-        return self.last.motif
-
-    @property
-    def peak_scores(self) -> list[float]:
-        """Median score of the matches of each stage: refining the motif raises it."""
-        return [stage.peak_score for stage in self.stages]
 
 
 def find_motif(
@@ -130,6 +45,7 @@ def find_motif(
     motif: npt.ArrayLike,
     parameters: TemplateParameters | None = None,
     *,
+    memory: SearchMemory | None = None,
     num_workers: int | None = None,
     progress: Progress | None = None,
 ) -> MotifSearch:
@@ -142,6 +58,8 @@ def find_motif(
     motif : (th, tw) array
         Region of an image, or of another one with the same pixel size; NaN where it says nothing.
     parameters : TemplateParameters, optional
+    memory : SearchMemory, optional
+        What keeps results as they come, and gives back those of an earlier search.
     num_workers : int, optional
         Threads; one per processor by default.
     progress : callable, optional
@@ -156,30 +74,34 @@ def find_motif(
     NoMatchError
         If a motif is to be refined and no tile is like it.
     ValueError
-        If the motif has no contrast or is larger than a frame.
+        If the motif has no contrast or is larger than a frame, or there is not one threshold for
+        each frame.
 
     Notes
     -----
     Each stage scores every tile of every frame by normalised cross-correlation, keeps the best of
-    the local maxima that are too near to each other, and fits the motif to the pixels there. What
-    the tiles of one stage have in common is the motif of the next; how they scatter is the noise
-    that weights the pixels in its fits.
+    the local maxima that are too near to each other, and places them by parabolas. What the tiles
+    of one stage have in common, less the noise of their mean (`smooth_motif`), is the motif of the
+    next. The last stage fits it to the pixels; how tiles scatter is the noise that weights these.
+    Where the candidates make up a lattice it tells how near repeats are, and which of its sites
+    only look like the motif (`other_sites`).
     """
     options = TemplateParameters() if parameters is None else parameters
     source = as_source(frames)
+    _check_thresholds(options, len(source))
     template, known = checked_motif(motif)
     if known is not None:
         template[~known] = np.nan
     current = template.astype(np.float32)
     noise: DoubleArray | None = None
+    prepared = PreparedFrames(source)
     stages: list[Stage] = []
     for number in range(options.refine + 1):
         final = number == options.refine
         name = "searching the motif" if number == 0 else f"searching the refined motif {number}"
-        # A refined motif tells better how it repeats.
-        distance = options.min_distance or smallest_distance(current)
-        search = _Search(current, options, distance=distance, noise=noise, final=final)
-        stages.append(search.run(source, num_workers, _named(progress, name)))
+        search = _Search(current, options, prepared, noise=noise, final=final)
+        recall = None if memory is None else partial(memory.candidates, number)
+        stages.append(search.run(recall, num_workers, _named(progress, name)))
         if final:
             break
         matches = stages[-1].matches
@@ -188,15 +110,30 @@ def find_motif(
                 "No tile is enough like the motif to refine it. Give a lower threshold and "
                 "refine=0, a larger motif, or one with the pixel size of the frames."
             )
-        average = average_tiles(
+        matches = search.well_inside(matches)
+        add_up = partial(
+            average_tiles,
             source,
             matches,
+            coefficients=prepared.coefficients,
             num_workers=num_workers,
-            progress=_named(progress, "averaging tiles"),
+            progress=_named(progress, f"averaging {len(matches)} tiles"),
         )
-        current = average.mean if known is None else np.where(known, average.mean, np.nan)
+        work = {"matches": matches}
+        average = add_up() if memory is None else memory.average(number + 1, work, add_up)
+        smooth = smooth_motif(average)
+        current = smooth if known is None else np.where(known, smooth, np.nan)
         noise = tile_noise(average)
     return MotifSearch(tuple(stages))
+
+
+def _check_thresholds(options: TemplateParameters, frames: int) -> None:
+    given = np.shape(options.threshold)
+    if given not in ((), (frames,)):
+        raise ValueError(
+            f"threshold has {given[0]} numbers, and {frames} frame(s) are searched; give one "
+            "number for all, or one for each."
+        )
 
 
 def _named(progress: Progress | None, stage: str) -> Callable[[int, int], None] | None:
@@ -213,39 +150,109 @@ class _Search:
         self,
         motif: FloatArray,
         options: TemplateParameters,
+        frames: PreparedFrames,
         *,
-        distance: float,
         noise: DoubleArray | None,
         final: bool,
     ) -> None:
         self.motif = motif
         self.shape = motif.shape[0], motif.shape[1]
         self.options = options
-        self.distance = distance
-        self.fixed = options.threshold if final and options.threshold != "auto" else None
+        self.frames = frames
+        self.fixed = None
+        if final and options.threshold != "auto":
+            self.fixed = np.asarray(options.threshold, np.float64)
         self.orientations = orientations(options.angles, mirror=options.mirror)
-        self.turned = [oriented(motif, orientation) for orientation in self.orientations]
+        self.turned = [
+            SearchedMotif(oriented(motif, orientation)) for orientation in self.orientations
+        ]
         self.pixels = int(np.isfinite(motif).sum())
-        self.fit = MotifFit(motif, noise=noise) if options.subpixel == "fit" else None
+        places = frames.first.size * len(frames) * len(self.orientations)
+        self.floor = noise_floor(self.pixels, places)
+        self.distance = float(options.min_distance or self.learned_distance())
+        self.noise = noise if final else None
+        # What is averaged need not be placed better than to a tenth of a pixel.
+        self.fit = MotifFit(motif, noise=noise) if final and options.subpixel == "fit" else None
+
+    def learned_distance(self) -> float:
+        """Distance below which two matches are one, from the scores of a frame."""
+        first = self.frames.first_frame()
+        scores = first.scores(self.turned[0], coverage=self.options.coverage)
+        return repeat_distance(scores, self.motif, floor=self.floor)
 
     def run(
-        self, source: Any, num_workers: int | None, progress: Callable[[int, int], None] | None
+        self,
+        recall: Recall | None,
+        num_workers: int | None,
+        progress: Callable[[int, int], None] | None,
     ) -> Stage:
-        found: list[Matches | None] = [None] * len(source)
+        count = len(self.frames)
+        found: list[Matches | None] = [None] * count
 
         def task(i: int) -> None:
-            frame = np.asarray(source.frame(i))
-            found[i] = self.candidates(frame, i, places=frame.size * len(source))
+            def search() -> Matches:
+                return self.candidates(self.frames.frame(i), i)
 
-        run_tasks(task, len(source), num_workers=num_workers, progress=progress)
+            found[i] = search() if recall is None else recall(i, self.work(i), search)
+
+        run_tasks(task, count, num_workers=num_workers, progress=progress)
         parts = [part for part in found if part is not None]
-        candidates = joined(parts)
-        return Stage(self.motif, candidates, self.thresholds(candidates, len(source)))
+        candidates, other = self.sites(joined(parts))
+        own = candidates.chosen(~other)
+        return Stage(self.motif, candidates, self.thresholds(own, count), other)
+
+    def sites(self, candidates: Matches) -> tuple[Matches, npt.NDArray[np.bool_]]:
+        """Candidates without those too near to a better one, and which are on other sites."""
+        none = np.zeros(len(candidates), np.bool_)
+        if self.options.min_distance is not None or self.fixed is not None:
+            return candidates, none  # as the user says
+        places, score, frame = candidates.centres, candidates.score, candidates.frame
+        found = other_sites(places, score, frame=frame)
+        if found.repeat is None:
+            return candidates, found.other
+        kept = found.other.copy()
+        distance = NEAREST_REPEAT * found.repeat
+        for number in np.unique(frame):
+            rows = np.flatnonzero((frame == number) & ~found.other)
+            kept[rows] = self.best(places[rows], score[rows], distance)
+        return candidates.chosen(kept), found.other[kept]
+
+    def well_inside(self, matches: Matches) -> Matches:
+        """Matches whose score has its maximum inside the frame; all, if there is none.
+
+        Where it has it at the rim, the repeat itself may lie beyond.
+        """
+        reach = np.array([(np.array(motif.shape) - 1) / 2 for motif in self.turned])
+        first = matches.centres - reach[matches.orientation]
+        last = first + 2 * reach[matches.orientation]
+        inside = (first > _RIM) & (last < np.array(self.frames.first.shape) - 1 - _RIM)
+        kept = inside.all(axis=1)
+        return matches.chosen(kept) if kept.any() else matches
+
+    def work(self, number: int) -> Work:
+        """All that the candidates of a frame depend on but the frame."""
+        return {
+            "motif": self.motif,
+            "noise": self.noise,
+            "orientations": self.orientations,
+            "distance": float(self.distance),
+            "overlap": self.options.overlap,
+            "coverage": self.options.coverage,
+            "subpixel": self.options.subpixel,
+            "fitted": self.fit is not None,
+            "lowest": self.lowest(number),
+        }
+
+    def lowest(self, number: int) -> float:
+        """Smallest score of a candidate of a frame."""
+        if self.fixed is None:
+            return self.floor
+        return min(self.floor, float(np.atleast_1d(self.fixed)[number if self.fixed.ndim else 0]))
 
     def thresholds(self, candidates: Matches, frames: int) -> DoubleArray:
         """Smallest score of a match, frame by frame."""
         if self.fixed is not None:
-            return np.full(frames, float(self.fixed))
+            return np.full(frames, self.fixed)
         if self.options.fixed_threshold:
             return np.full(frames, automatic_threshold(candidates.score, pixels=self.pixels))
         return np.array(
@@ -255,33 +262,36 @@ class _Search:
             ]
         )
 
-    def candidates(self, frame: npt.NDArray[Any], number: int, *, places: int) -> Matches:
+    def candidates(self, frame: PreparedFrame, number: int) -> Matches:
         """The best of the local maxima of one frame, over all orientations."""
-        searched = SearchedFrame(frame)
-        floor = noise_floor(self.pixels, places * len(self.orientations))
-        lowest = floor if self.fixed is None else min(floor, float(self.fixed))
-        coefficients = None if self.fit is None else spline_coefficients(frame)
+        lowest = self.lowest(number)
+        size = self.frames.first.shape
         parts = []
-        for index, template in enumerate(self.turned):
+        for index, motif in enumerate(self.turned):
             # A motif larger than the frame is an error; one turned so that it is, is not.
-            if index and any(a > b for a, b in zip(template.shape, searched.shape, strict=True)):
+            if index and any(a > b for a, b in zip(motif.shape, size, strict=True)):
                 continue
-            scores = searched.scores(template, coverage=self.options.coverage)
+            scores = frame.scores(motif, coverage=self.options.coverage)
             peaks = find_peaks(scores, threshold=lowest, subpixel=self.options.subpixel != "none")
             parts.append((peaks.centres, peaks.scores, np.full(len(peaks), index)))
         centres, score, which = (np.concatenate(column) for column in zip(*parts, strict=True))
-        kept = self.best(centres, score)
+        kept = self.best(centres, score, self.distance)
         centres, score, which = centres[kept], score[kept], which[kept]
         errors = np.full(centres.shape, np.nan)
-        if self.fit is not None and coefficients is not None:
+        if self.fit is not None:
             inside = np.ones(len(score), np.bool_)
             for index, orientation in enumerate(self.orientations):
                 rows = np.flatnonzero(which == index)
-                fitted = self.fit.locate(coefficients, centres[rows], orientation=orientation)
+                fitted = self.fit.locate(
+                    frame.coefficients,
+                    centres[rows],
+                    orientation=orientation,
+                    farthest=min(_FARTHEST, max(1.0, _STRAYING * self.distance)),
+                )
                 centres[rows], errors[rows] = fitted.centres, fitted.errors
                 inside[rows] = ~fitted.outside
             # Fits may move two maxima onto one place.
-            inside[inside] = self.best(centres[inside], score[inside])
+            inside[inside] = self.best(centres[inside], score[inside], self.distance)
             centres, score, which = centres[inside], score[inside], which[inside]
             errors = errors[inside]
         return Matches(
@@ -295,11 +305,13 @@ class _Search:
             orientations=self.orientations,
         )
 
-    def best(self, centres: DoubleArray, scores: DoubleArray) -> npt.NDArray[np.bool_]:
+    def best(
+        self, centres: DoubleArray, scores: DoubleArray, distance: float
+    ) -> npt.NDArray[np.bool_]:
         return keep_best(
             centres,
             scores,
             tile_shape=self.shape,
-            distance=self.distance,
+            distance=distance,
             overlap=self.options.overlap,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hyperspy_smartalign.motif.sites import ALIKE
 from hyperspy_smartalign.resampling.options import DoubleArray
 
 # Chance that noise alone passes the floor anywhere.
@@ -119,11 +120,28 @@ def automatic_threshold(scores: npt.ArrayLike, *, pixels: int) -> float:
     more frequent things that are a little like it. The threshold lies in the middle of the deepest
     part of the valley below it. Without a valley all is one population, and what lies five standard
     deviations below its peak, as told from the better side, is its tail.
+
+    Tilt, thickness and sampling can split the scores of one motif into several peaks. The next peak
+    belongs to the main one, and so on downwards, where its mean score is 95 % of that above it:
+    noise lowers all scores by the same factor, so the ratio tells how alike the two are without it.
     """
     values = np.asarray(scores, np.float64).ravel()
     values = values[np.isfinite(values)]
     if values.size == 0:
         return 1.0
+    threshold = _below_main_peak(values, pixels)
+    while True:
+        upper, lower = values[values >= threshold], values[values < threshold]
+        if upper.size < _FEWEST or not lower.size:
+            return threshold
+        below = _below_main_peak(lower, pixels)
+        if float(lower[lower >= below].mean()) < ALIKE * float(upper.mean()):
+            return threshold
+        threshold = below
+
+
+def _below_main_peak(values: DoubleArray, pixels: int) -> float:
+    """Threshold between the peak of the best scores and the rest."""
     # A motif that is searched in its own frame finds itself with a score of 1.
     z = np.arctanh(np.clip(values, -1 + 1e-6, 1 - 1e-6))
     others = z[values < 1 - 1e-5]

@@ -241,19 +241,18 @@ class IndexPairs(Kind):
 
 
 class Numbers(Kind):
-    """A number, or one number a frame."""
+    """A number, or one number a frame; `low` and `high` bound each."""
 
     kind = "numbers"
     noun = "a number, or one number a frame"
     python_type = "float | Sequence[float]"
 
     def convert(self, value: Any) -> float | tuple[float, ...]:
-        if isinstance(value, _NUMBERS):
-            return real(value)
-        values = tuple(real(number) for number in value)
-        if not values:
-            raise ValueError("no numbers")
-        return values
+        single = isinstance(value, _NUMBERS)
+        values = tuple(real(number) for number in ((value,) if single else value))
+        if not values or not all(self.in_range(number) for number in values):
+            raise ValueError("out of range")
+        return values[0] if single else values
 
 
 class Region(Kind):

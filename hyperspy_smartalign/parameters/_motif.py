@@ -16,7 +16,7 @@ from hyperspy_smartalign.parameters._kinds import (
 class TemplateParameters(Parameters):
     """Parameters of template_match."""
 
-    threshold = Real(
+    threshold = Numbers(
         "auto",
         words=("auto",),
         low=-1,
@@ -24,8 +24,9 @@ class TemplateParameters(Parameters):
         label="Threshold",
         desc=(
             "Smallest score of a match that is kept: 1 is a perfect match, 0 is none. 'auto' "
-            "separates the main peak of the histogram of scores from its tail. A number counts "
-            "for the last search; those that refine the motif use 'auto'."
+            "separates the main peak of the histogram of scores from its tail. A number, or one "
+            "for each frame that is searched, counts for the last search; those that refine the "
+            "motif use 'auto'."
         ),
         group="threshold",
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hyperspy_smartalign.data import lattice, render_image
-from hyperspy_smartalign.motif import NoMatchError, extract_tiles, find_motif
+from hyperspy_smartalign.motif import NoMatchError, find_motif, frame_tiles
 from hyperspy_smartalign.parameters import TemplateParameters
 
 
@@ -116,8 +116,8 @@ def test_turned_and_mirrored_motifs_are_told_apart():
         k = int(np.argmin(np.hypot(matches.y - expected[0], matches.x - expected[1])))
         assert np.hypot(*(matches.centres[k] - expected)) < 0.35
         assert (table["angle"][k], table["mirror"][k]) == [(0, False), (30, False), (0, True)][kind]
-    tiles = extract_tiles(image, matches)
-    inner = tiles.pixels[:, 6:-6, 6:-6].reshape(24, -1)
+    tiles = frame_tiles(image, matches)
+    inner = tiles[:, 6:-6, 6:-6].reshape(24, -1)
     assert np.corrcoef(inner).min() > 0.75
 
 
@@ -144,9 +144,16 @@ def test_progress_and_threads(repeats):
 
     one = find_motif(made.frames, made.motif, TemplateParameters(refine=1), progress=note)
     two = find_motif(made.frames, made.motif, TemplateParameters(refine=1), num_workers=1)
+    # Those at the rim, which may lie beyond it, are left out of the average.
+    tiles = int(seen[2][0].split()[1])
+    assert 0.9 * len(one.stages[0].matches) < tiles <= len(one.stages[0].matches)
     assert seen == [
         (stage, done, 2)
-        for stage in ("searching the motif", "averaging tiles", "searching the refined motif 1")
+        for stage in (
+            "searching the motif",
+            f"averaging {tiles} tiles",
+            "searching the refined motif 1",
+        )
         for done in (1, 2)
     ]
     np.testing.assert_array_equal(one.matches.centres, two.matches.centres)
@@ -169,3 +176,15 @@ def test_a_motif_from_elsewhere(repeats):
     assert len(search.matches) > 300
     with pytest.raises(ValueError, match="smaller region"):
         find_motif(made.frames[:, :20], made.motif)
+
+
+def test_each_frame_may_be_given_its_threshold(repeats):
+    made = repeats(20)
+    options = TemplateParameters(threshold=(0.5, 0.9))
+    search = find_motif(made.frames, made.motif, options)
+    np.testing.assert_array_equal(search.last.threshold, [0.5, 0.9])
+    score = search.matches.score
+    assert 0.5 <= score[search.matches.frame == 0].min() < 0.9
+    assert (score[search.matches.frame == 1] >= 0.9).all()
+    with pytest.raises(ValueError, match="2 numbers, and 1 frame"):
+        find_motif(made.frames[0], made.motif, options)

@@ -7,8 +7,10 @@ from hyperspy_smartalign.data import lattice, render_image
 from hyperspy_smartalign.motif import (
     Matches,
     Orientation,
+    as_source,
     average_tiles,
-    extract_tiles,
+    cut_matches,
+    frame_matches,
     frame_tiles,
     oriented,
 )
@@ -92,21 +94,21 @@ def test_tiles_follow_the_alignment(kind):
     centres = np.array([(38.3, 49.8), (60.75, 30.2)])
     origin = (2.0, -3.0)
     matches = Matches.at(centres - origin, tile_shape=(15, 14))
-    tiles = extract_tiles(
-        np.stack([IMAGE, frame]),
-        matches,
+    tiles = cut_matches(
+        as_source(np.stack([IMAGE, frame])),
+        {0: matches, 1: matches},
         transforms=[Translation((0.0, 0.0)), moved],
         origin=origin,
     )
-    assert tiles.matches.frame.tolist() == [0, 0, 1, 1]
-    assert tiles.source.tolist() == [0, 1, 0, 1]
     for k in range(4):
         expected = truth(centres[k % 2], (15, 14))
         # Where lines are displaced against each other, splines across them are less exact.
         atol = 0.05 if kind == "scan lines" else 4e-3
-        np.testing.assert_allclose(tiles.pixels[k], expected, atol=atol)
+        np.testing.assert_allclose(tiles[k], expected, atol=atol)
     expected = centres.T + moved.at(centres.T)
-    np.testing.assert_allclose(tiles.matches.centres[2:], expected.T)
+    found = frame_matches(matches, frame=1, transform=moved, origin=origin)
+    np.testing.assert_allclose(found.centres, expected.T)
+    assert found.frame.tolist() == [1, 1]
 
 
 def test_the_running_average_is_that_of_the_stack():
@@ -115,15 +117,14 @@ def test_the_running_average_is_that_of_the_stack():
     frames[1, 20, 20] = np.nan
     centres = rng.uniform(12, 38, (40, 2))
     matches = Matches.at(centres, tile_shape=(9, 8), frame=rng.integers(0, 3, 40))
-    tiles = extract_tiles(frames, matches, upsample=1.5)
+    parts = {i: matches.in_frame(i) for i in range(3)}
+    tiles = cut_matches(as_source(frames), parts, upsample=1.5)
     average = average_tiles(frames, matches, upsample=1.5)
+    np.testing.assert_allclose(average.mean, np.nanmean(tiles.astype(float), axis=0), atol=2e-4)
     np.testing.assert_allclose(
-        average.mean, np.nanmean(tiles.pixels.astype(float), axis=0), atol=2e-4
+        average.variance, np.nanvar(tiles.astype(float), axis=0, ddof=1), rtol=1e-4
     )
-    np.testing.assert_allclose(
-        average.variance, np.nanvar(tiles.pixels.astype(float), axis=0, ddof=1), rtol=1e-4
-    )
-    np.testing.assert_array_equal(average.count, np.isfinite(tiles.pixels).sum(axis=0))
+    np.testing.assert_array_equal(average.count, np.isfinite(tiles).sum(axis=0))
     np.testing.assert_allclose(average.error, np.sqrt(average.variance / average.count))
     again = average_tiles(frames, matches, upsample=1.5, num_workers=1)
     np.testing.assert_array_equal(average.mean, again.mean)
@@ -142,17 +143,17 @@ def test_other_kernels_and_integer_frames(interpolation):
 def test_errors_say_what_is_wrong():
     matches = Matches.at([(9.2, 10.4)], tile_shape=(5, 5), frame=3)
     with pytest.raises(ValueError, match="only 2 frames"):
-        extract_tiles(np.ones((2, 20, 20)), matches)
+        average_tiles(np.ones((2, 20, 20)), matches)
     with pytest.raises(ValueError, match="2 frames but 1 transforms"):
-        extract_tiles(np.ones((2, 20, 20)), matches, transforms=[Translation((0, 0))])
+        average_tiles(np.ones((2, 20, 20)), matches, transforms=[Translation((0, 0))])
     with pytest.raises(ValueError, match="finite factor above 0"):
         average_tiles(np.ones((20, 20)), matches.chosen([]), upsample=0)
     with pytest.raises(ValueError, match="not an array of shape"):
-        extract_tiles(np.ones((2, 2, 20, 20)), matches)
+        average_tiles(np.ones((2, 2, 20, 20)), matches)
     with pytest.raises(ValueError, match="one row for each"):
         Matches(
             frame=[0, 0], y=[1.0], x=[1.0], score=[1.0], orientation=[0],
             errors=[[0, 0]], tile_shape=(3, 3),
         )  # fmt: skip
-    empty = extract_tiles(np.ones((2, 20, 20)), matches.chosen([]))
-    assert empty.pixels.shape == (0, 5, 5)
+    none = cut_matches(as_source(np.ones((2, 20, 20))), {0: matches.chosen([])})
+    assert none.shape == (0, 5, 5)
