@@ -79,29 +79,36 @@ class SpectralFrame:
             If it does not hold real numbers.
         """
         pixels = np.asarray(frame)
+        h, w = pixel_map.frame_shape
+        if pixels.shape[:2] != (h, w):
+            expected = (h, w, "channels" if channels is None else channels)
+            raise ValueError(_misfit(pixels, expected))
+        return cls.checked(pixels, channels, num_workers=num_workers)
+
+    @classmethod
+    def checked(
+        cls,
+        pixels: npt.NDArray[Any],
+        channels: int | None = None,
+        *,
+        num_workers: int | None = None,
+    ) -> SpectralFrame:
+        """A frame whose shape is known to fit; errors as `of`."""
         if pixels.dtype.kind not in "biuf":
             raise TypeError(
                 f"Spectra must hold real numbers, not {pixels.dtype}; pass the real part or the "
                 "modulus of complex data."
             )
-        h, w = pixel_map.frame_shape
-        expected = (h, w, "channels" if channels is None else channels)
-        if (
-            pixels.ndim != 3
-            or pixels.shape[:2] != (h, w)
-            or channels not in (None, pixels.shape[2])
-        ):
-            raise ValueError(
-                f"A frame of shape {pixels.shape} does not fit; the pixel map and the sum are for "
-                f"({', '.join(map(str, expected))}). Several signal axes must be flattened to one."
-            )
+        if pixels.ndim != 3 or channels not in (None, pixels.shape[2]):
+            expected = ("height", "width", "channels" if channels is None else channels)
+            raise ValueError(_misfit(pixels, expected))
         if 0 in pixels.shape:
             raise ValueError(
                 f"A frame of shape {pixels.shape} holds no channel; select at least 1."
             )
         gaps = _gaps(pixels, num_workers)
         if gaps is None or gaps.all():
-            stand_ins = np.indices((h, w))
+            stand_ins: Any = np.indices(pixels.shape[:2])
         else:
             stand_ins = distance_transform_edt(gaps, return_distances=False, return_indices=True)
         rows, columns = stand_ins.astype(np.int64)
@@ -124,6 +131,13 @@ class SpectralFrame:
         down, along = (step // part.itemsize for step in part.strides[:2])
         rows, columns = self.stand_ins
         return flat_view(part, writeable=False), rows * down + columns * along
+
+
+def _misfit(pixels: npt.NDArray[Any], expected: tuple[Any, ...]) -> str:
+    return (
+        f"A frame of shape {pixels.shape} does not fit; the pixel map and the sum are for "
+        f"({', '.join(map(str, expected))}). Several signal axes must be flattened to one."
+    )
 
 
 def flat_view(array: npt.NDArray[Any], *, writeable: bool) -> npt.NDArray[Any]:

@@ -21,6 +21,8 @@ Mask = npt.NDArray[np.bool_]
 # Taps of the interpolating spline on either side of a sample. Those beyond weigh less than 0.003,
 # so their part of a variance is below 2e-5.
 SIDE = 5
+# Of the pole, up to the farthest tap.
+POWERS = POLE ** np.arange(SIDE + 3)
 
 
 @compiled
@@ -173,7 +175,7 @@ def cardinal_weights(position: float, n: int, index: Indices, weight: FloatArray
     for m in range(1 - SIDE, SIDE + 1):
         value = 0.0
         for j in range(4):
-            value += basis[j] * POLE ** abs(m - (j - 1))
+            value += basis[j] * POWERS[abs(m - (j - 1))]
         k, place = mirror(whole + m, n), found
         for j in range(found):
             if index[j] == k:

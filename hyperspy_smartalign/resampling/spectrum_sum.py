@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_smartalign.resampling.options import DoubleArray, Fill, FloatArray, fill_number
-from hyperspy_smartalign.resampling.pixel_map import Counts, PixelMap, Taps
+from hyperspy_smartalign.resampling.pixel_map import Counts, PixelMap, Sampling, Taps
 from hyperspy_smartalign.resampling.spectral_frame import (
     SpectralFrame,
     add_integers,
@@ -21,6 +21,10 @@ from hyperspy_smartalign.resampling.spectral_frame import (
     block_size,
     merge_spread,
     scratch_sizes,
+)
+from hyperspy_smartalign.resampling.tile_sum import (
+    TilePlaces,
+    block_of,
 )
 from hyperspy_smartalign.resampling.workers import run_tasks, worker_count
 
@@ -212,6 +216,91 @@ class SpectrumSum:
                 add_variances(source, pixel_map, k * size, seen, squares[part], places)
 
         run_tasks(task, count, num_workers=num_workers)
+
+    def add_tiles(
+        self,
+        frame: npt.ArrayLike,
+        places: npt.ArrayLike,
+        *,
+        interpolation: Sampling = "spline",
+        num_workers: int | None = None,
+    ) -> None:
+        """Add small parts of a frame, each as if it were a frame of its own.
+
+        Much faster than `add` for each of them, as the spline is made once for all.
+
+        Parameters
+        ----------
+        frame : (h, w, E) array
+            As in `add`.
+        places : (2, n, H, W) array
+            Where the pixels of n tiles lie in the frame: (y, x) px.
+        interpolation : {"spline", "linear", "nearest"}
+            Kernel of the samples. Tiles that lie on the pixels of the frame are copied.
+        num_workers : int, optional
+            Threads; one per processor by default.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit the sum, its counts are not interpolated, or its result has been
+            taken in place.
+        TypeError
+            If the frame is complex.
+        """
+        points = np.asarray(places, np.float64)
+        if self._spent or self._counts != "interpolate":
+            raise ValueError(
+                "Tiles are added to a sum with counts='interpolate' whose result was not taken in "
+                "place; start a new SpectrumSum."
+            )
+        if points.ndim != 4 or (points.shape[0], *points.shape[2:]) != (2, *self._total.shape[:2]):
+            raise ValueError(
+                f"Places of shape {points.shape} do not fit a sum of shape "
+                f"{self._total.shape[:2]}; give (2, tiles, height, width)."
+            )
+        pixels = np.asarray(frame)
+        source = SpectralFrame.checked(pixels, self._total.shape[2], num_workers=num_workers)
+        tiles = TilePlaces.of(points, source, pixels.shape[:2], interpolation)
+        channels, size = self._total.shape[2], block_of(pixels.shape[1])
+        add = self._merge_tile_block if self._variance == "spread" else self._add_tile_block
+
+        def task(k: int) -> None:
+            add(source, tiles, slice(k * size, min((k + 1) * size, channels)))
+
+        run_tasks(task, -(-channels // size), num_workers=num_workers)
+        seen = tiles.covered.sum(axis=0)
+        self._coverage += seen
+        self._frames += seen
+        self._weight += len(tiles.whole)
+
+    def _add_tile_block(self, source: SpectralFrame, tiles: TilePlaces, part: slice) -> None:
+        """Add the tiles of a frame to some channels of the sum; blocks are disjoint."""
+        # Side by side the channels of a block stay in the cache.
+        total = np.zeros((*tiles.sizes, part.stop - part.start), np.float32)
+        squares = np.zeros_like(total)
+        for numbers, band in tiles.read(source, part, squares=self._squares is not None):
+            band.add(numbers, total)
+            if self._squares is not None:
+                band.add_squares(numbers, squares)
+        self._total[:, :, part] += total
+        if self._squares is not None:
+            self._squares[:, :, part] += squares
+
+    def _merge_tile_block(self, source: SpectralFrame, tiles: TilePlaces, part: slice) -> None:
+        """The same with the spread, for which each tile is compared with the mean so far."""
+        kept = cast(FloatArray, self._squares)[:, :, part]
+        total, squares = self._total[:, :, part].copy(), kept.copy()
+        before = self._coverage.copy()
+        for numbers, band in tiles.read(source, part):
+            for number in numbers:
+                sample = np.zeros_like(total)
+                band.add(np.array([number]), sample)
+                seen = tiles.covered[number].astype(np.float64)
+                merge_spread(total, squares, sample, seen.ravel(), before.ravel())
+                before += seen
+        self._total[:, :, part] = total
+        kept[:] = squares
 
     def merge(self, other: SpectrumSum) -> None:
         """Add all that another sum holds, which stays as it is.

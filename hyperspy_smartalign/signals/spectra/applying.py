@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from hyperspy_smartalign.signals.spectra.exposures import frames_of_times, scale
 from hyperspy_smartalign.signals.spectra.frames import SpectrumFrames
 from hyperspy_smartalign.signals.spectra.navigators import attach_navigator
 from hyperspy_smartalign.signals.spectra.partial_sums import Finished
-from hyperspy_smartalign.signals.validating import layout_of
+from hyperspy_smartalign.signals.validating import Layout, layout_of
 from hyperspy_smartalign.signals.writing import check_outputs, signal_path
 from hyperspy_smartalign.transforms import Alignment
 
@@ -81,45 +81,121 @@ def applied_to_spectra(
         chosen = selected(signal, signal_range=parameters.signal_range, binning=parameters.binning)
         layout = layout_of(chosen, series_dimension=dimension)
     frames = SpectrumFrames.of(chosen, layout)
-    how = drawing_of(frames, stage, parameters, output)
-    if lazy_output is None:
-        # Sums of spectra are made at once: they need all the series, and little memory.
-        lazy_output = signal._lazy and (output == "series" or not layout.channel_shape)
-    path = None if file is None else _output_path(file, signal, overwrite)
-    if path is None and resume:
-        raise ParameterError(
-            "resume=True goes on with a file that an earlier call began, so it needs file=."
+    if output != "series" and stage.excluded.all():
+        raise ValueError(
+            "Every frame is excluded, so there is nothing to add up. Exclude fewer frames."
         )
+    how = drawing_of(frames, stage.canvas, parameters, output)
+    lazy = is_lazy(signal, layout, output, lazy_output)
 
-    def drawn(checkpoint: Checkpoint | None = None) -> BaseSignal:
+    def drawn(checkpoint: Checkpoint | None) -> BaseSignal:
         with progress_bar(show_progressbar) as progress:
             found = draw(
                 frames,
                 stage,
                 how,
-                lazy=lazy_output and path is None,
+                lazy=lazy and file is None,
                 num_workers=num_workers,
                 progress=progress,
                 checkpoint=checkpoint,
             )
         return _as_signal(chosen, found, stage, kept, output)
 
-    if path is None:
-        return drawn()
-    parts = {
-        "alignment": kept.to_dict(),
-        "parameters": parameters.to_dict(),
-        "series": _source(signal),
-        "files": list(inputs),
-    }
-    with Checkpoint.open(path, parts, resume=resume, stacklevel=_USER) as checkpoint:
-        result = drawn(checkpoint)
+    return made(
+        drawn,
+        signal,
+        {"alignment": kept.to_dict(), "parameters": parameters.to_dict(), "files": list(inputs)},
+        file=file,
+        resume=resume,
+        overwrite=overwrite,
+        lazy=lazy,
+        stacklevel=_USER,
+    )
+
+
+def is_work_on_spectra(
+    layout: Layout, parameters: ApplyParameters, file: str | os.PathLike[str] | None
+) -> bool:
+    """Whether frames are worked on one after the other, as those of spectra are.
+
+    Images are too, where counts or a variance are asked for, or a file.
+
+    Raises
+    ------
+    ParameterError
+        A parameter is for spectra, and these are images.
+    """
+    if layout.channel_shape:
+        return True
+    for name in ("signal_range", "binning"):
+        if name in parameters.changed():
+            raise ParameterError(
+                f"{name}={getattr(parameters, name)!r} is for spectra and diffraction patterns, "
+                f"and these are images; leave {name} out."
+            )
+    asked = {"counts", "variance"} & parameters.changed().keys()
+    return bool(asked) or file is not None
+
+
+def is_lazy(signal: BaseSignal, layout: Layout, output: str, lazy_output: bool | None) -> bool:
+    """Whether the result is to be lazy; `lazy_output` None does as the signal is.
+
+    But sums of spectra are made at once: they need all the series, and little memory.
+    """
+    if lazy_output is None:
+        return bool(signal._lazy and (output == "series" or not layout.channel_shape))
+    return lazy_output
+
+
+def made(
+    make: Callable[[Checkpoint | None], BaseSignal],
+    signal: BaseSignal,
+    parts: Mapping[str, Any],
+    *,
+    file: str | os.PathLike[str] | None,
+    resume: bool,
+    overwrite: bool,
+    lazy: bool,
+    stacklevel: int,
+) -> BaseSignal:
+    """What `make` makes of a signal, in memory or in a file.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the result. For a file, it is given what keeps its work.
+    signal : BaseSignal
+        What it is made of.
+    parts : mapping
+        All else that the result depends on; see `fingerprints.fingerprint_of`.
+    file, resume, overwrite
+        As in the verb.
+    lazy : bool
+        Whether what is in a file stays there.
+    stacklevel : int
+        As in `warnings.warn`, counted from the caller of this function.
+
+    Raises
+    ------
+    ParameterError
+        The work is to go on, and there is no file.
+    """
+    if file is None:
+        if resume:
+            raise ParameterError(
+                "resume=True goes on with a file that an earlier call began, so it needs file=."
+            )
+        return make(None)
+    path = _output_path(file, signal, overwrite)
+    parts = {**parts, "series": _source(signal)}
+    with Checkpoint.open(path, parts, resume=resume, stacklevel=stacklevel + 1) as checkpoint:
+        result = make(checkpoint)
         checkpoint.publish(partial(_save, result), overwrite=overwrite)
     # HyperSpy remembers where it saved, which was beside the final place.
     result.tmp_parameters.add_dictionary(
         {"folder": str(path.parent), "filename": path.stem, "extension": path.suffix[1:]}
     )
-    return hs.load(path, lazy=True) if result._lazy or lazy_output else result
+    return hs.load(path, lazy=True) if result._lazy or lazy else result
 
 
 def _as_signal(

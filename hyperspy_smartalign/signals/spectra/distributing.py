@@ -8,8 +8,7 @@ from typing import Any
 
 from hyperspy_smartalign.resampling import SpectrumSum
 from hyperspy_smartalign.signals.spectra.lazily import tree_sum
-from hyperspy_smartalign.signals.spectra.partial_sums import Summing
-from hyperspy_smartalign.transforms import Transform
+from hyperspy_smartalign.signals.spectra.partial_sums import Moves, Summing
 
 # Portions that each thread of the cluster gets at a time, so that none waits for the others.
 _PORTIONS_PER_THREAD = 2
@@ -35,7 +34,7 @@ def portions_at_a_time(client: Any) -> int:
 def sum_by_workers(
     client: Any,
     parts: Sequence[Any],
-    transforms: Sequence[Sequence[Transform | None]],
+    moves: Sequence[Sequence[Moves]],
     how: Summing,
 ) -> SpectrumSum:
     """The sum of portions; the workers read, resample and add them, and send one sum.
@@ -47,11 +46,11 @@ def sum_by_workers(
     client : distributed.Client
     parts : sequence of dask arrays
         Values of the portions.
-    transforms : sequence of sequences of Transform or None
+    moves : sequence of sequences of collections of Transform
         Those of the frames of each portion.
     how : Summing
     """
-    future = client.compute(tree_sum(parts, transforms, how))
+    future = client.compute(tree_sum(parts, moves, how))
     try:
         return SpectrumSum.from_arrays(future.result())
     finally:

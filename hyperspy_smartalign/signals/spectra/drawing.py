@@ -18,11 +18,16 @@ from hyperspy_smartalign.signals.spectra.lazily import lazy_series, lazy_sum
 from hyperspy_smartalign.signals.spectra.partial_sums import Finished, Summing, aligned_frames
 from hyperspy_smartalign.signals.spectra.storing import SeriesStore
 from hyperspy_smartalign.signals.spectra.summing import sum_series
-from hyperspy_smartalign.transforms import Alignment, Transform
+from hyperspy_smartalign.transforms import Alignment, Canvas, Transform
 
 
 def drawing_of(
-    frames: SpectrumFrames, alignment: Alignment, parameters: ApplyParameters, output: str
+    frames: SpectrumFrames,
+    canvas: Canvas,
+    parameters: ApplyParameters,
+    output: str,
+    *,
+    tiles: bool = False,
 ) -> Summing:
     """How aligned spectra are to be made.
 
@@ -30,12 +35,14 @@ def drawing_of(
     ----------
     frames : SpectrumFrames
         The raw frames.
-    alignment : Alignment
-        Where their content is, and the canvas of the result.
+    canvas : Canvas
+        That of the result.
     parameters : ApplyParameters
         What the user asked for.
     output : {"series", "average", "sum"}
         What that means for these frames.
+    tiles : bool
+        Whether the canvas sees small parts of the frames.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def drawing_of(
     TypeError
         The values are not real numbers.
     ValueError
-        Integers cannot hold the fill value, or every frame is excluded from the sum.
+        Integers cannot hold the fill value.
     """
     if frames.dtype.kind not in "biuf":
         raise TypeError(
@@ -66,19 +73,16 @@ def drawing_of(
         raise ParameterError(
             "variance belongs to an average or sum: give output='sum' or output='average' too."
         )
-    if output != "series" and alignment.excluded.all():
-        raise ValueError(
-            "Every frame is excluded, so there is nothing to add up. Exclude fewer frames."
-        )
     how = Summing(
         frame_shape=frames.layout.frame_shape,
-        canvas=alignment.canvas,
+        canvas=canvas,
         dtype=frames.dtype.newbyteorder("="),
         interpolation=parameters.interpolation,
         counts=parameters.counts,
         variance=parameters.variance,
         output=output,
         fill=0.0,
+        tiles=tiles,
     )
     fill = parameters.fill
     if fill == "nan" and parameters.counts == "whole" and how.result_dtype.kind != "f":
@@ -131,16 +135,16 @@ def draw(
         )
         shape = (*frames.layout.series_shape, *how.canvas.shape, *frames.layout.channel_shape)
         return Finished(values.reshape(shape), None)
-    transforms = [
-        None if out else transform
+    moves = [
+        () if out else (transform,)
         for transform, out in zip(alignment.transforms, alignment.excluded, strict=True)
     ]
     if lazy:
-        summed = lazy_sum(frames, transforms, how)
+        summed = lazy_sum(frames, moves, how)
     else:
         summed = sum_series(
             frames,
-            transforms,
+            moves,
             how,
             num_workers=num_workers,
             progress=progress,
@@ -175,7 +179,7 @@ def _series(
     for portion in frames.whole_frames():
         if not written.issuperset(portion.frames):
             part = in_memory(frames.part(portion))
-            moves = [transforms[i] for i in portion.frames]
+            moves = [(transforms[i],) for i in portion.frames]
             aligned = aligned_frames(part, moves, how, num_workers=num_workers)
             for number, frame in zip(portion.frames, aligned, strict=True):
                 write(number, frame.reshape(shape))

@@ -44,8 +44,15 @@ def frames_of_times(series: BaseSignal) -> int:
     return 1 if recorded is None else max(recorded, passes[0].size)
 
 
-def scale_exposures(result: BaseSignal, frames: int, output: str, *, recorded: int = 1) -> None:
-    """Fit the times in the metadata of a sum or average to the frames that are in it.
+def scale_exposures(
+    result: BaseSignal,
+    frames: int,
+    output: str,
+    *,
+    recorded: int = 1,
+    scans: int | None = None,
+) -> None:
+    """Fit the times in the metadata of a sum or average to the frames, or tiles, that are in it.
 
     Live time and real time of EDS, dwell time and exposure of EELS grow with the number of
     frames, as exspy does when it adds pixels, and so does the number of frames. The dwell time
@@ -56,11 +63,14 @@ def scale_exposures(result: BaseSignal, frames: int, output: str, *, recorded: i
     result : BaseSignal
         The sum or average. Its metadata are changed: give results, never inputs.
     frames : int
-        How many frames were added or averaged.
+        How many frames were added or averaged: of tiles, how many tiles, as each pixel of their
+        sum was exposed once for each of them.
     output : {"sum", "average"}
         What the result is. The times of an average are those of one frame.
     recorded : int, default 1
         How many frames the times stand for, from `frames_of_times`.
+    scans : int, optional
+        How many scans of the area the result is made of. As many as there are frames if not given.
 
     Raises
     ------
@@ -79,7 +89,8 @@ def scale_exposures(result: BaseSignal, frames: int, output: str, *, recorded: i
         for name in _TIMES:
             _multiply(result.metadata, f"{node}.Detector.{name}", factor)
         if output == "sum":
-            _multiply(result.metadata, f"{node}.{_FRAMES}", factor, whole=True)
+            number = factor if scans is None else scans / recorded
+            _multiply(result.metadata, f"{node}.{_FRAMES}", number, whole=True)
 
 
 def _frames_in_file(series: BaseSignal) -> int | None:

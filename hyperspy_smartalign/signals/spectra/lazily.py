@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from hyperspy_smartalign.resampling import SpectrumSum
 from hyperspy_smartalign.signals.spectra.channels import by_frames
-from hyperspy_smartalign.signals.spectra.frames import SpectrumFrames, in_memory
+from hyperspy_smartalign.signals.spectra.frames import Portion, SpectrumFrames, in_memory
 from hyperspy_smartalign.signals.spectra.partial_sums import (
     Arrays,
     Finished,
+    Moves,
     Summing,
     aligned_frames,
     merged,
@@ -70,7 +71,7 @@ def _aligned_block(
     series_dimension: int,
 ) -> npt.NDArray[Any]:
     """Whole frames of a dask array, aligned; `numbers` holds the number of each."""
-    moves = [transforms[number] for number in numbers.ravel().tolist()]
+    moves = [(transforms[number],) for number in numbers.ravel().tolist()]
     aligned = np.stack(list(aligned_frames(in_memory(block), moves, how, num_workers=1)))
     sizes = block.shape
     return aligned.reshape(
@@ -78,17 +79,15 @@ def _aligned_block(
     )
 
 
-def lazy_sum(
-    frames: SpectrumFrames, transforms: Sequence[Transform | None], how: Summing
-) -> Finished:
+def lazy_sum(frames: SpectrumFrames, moves: Sequence[Moves], how: Summing) -> Finished:
     """Sum or average of a series as dask arrays (height, width, channels).
 
     Parameters
     ----------
     frames : SpectrumFrames
         The series.
-    transforms : sequence of Transform or None
-        One a frame; None leaves it out.
+    moves : sequence of collections of Transform
+        One a frame.
     how : Summing
         Kernel, canvas and output.
     """
@@ -98,9 +97,10 @@ def lazy_sum(
     found: dict[str, list[Any]] = {}
     for group in frames.groups():
         width = frames.width_of(group.channels)
-        parts = [frames.part(portion) for portion in group.portions]
-        moves = [[transforms[i] for i in portion.frames] for portion in group.portions]
-        whole = delayed(partial(_finished, how=how), pure=False)(tree_sum(parts, moves, how))
+        portions = with_moves(group.portions, moves)
+        parts = [frames.part(portion) for portion in portions]
+        theirs = [[moves[i] for i in portion.frames] for portion in portions]
+        whole = delayed(partial(_finished, how=how), pure=False)(tree_sum(parts, theirs, how))
         dtypes = {"values": how.result_dtype}
         if how.variance != "none":
             dtypes["variance"] = np.dtype(np.float32)
@@ -111,30 +111,34 @@ def lazy_sum(
     return Finished(arrays["values"], arrays.get("variance"))
 
 
-def tree_sum(
-    parts: Sequence[Any], transforms: Sequence[Sequence[Transform | None]], how: Summing
-) -> Any:
+def tree_sum(parts: Sequence[Any], moves: Sequence[Sequence[Moves]], how: Summing) -> Any:
     """The sum over portions as one delayed object; each portion is added up where it is read.
 
     Parameters
     ----------
     parts : sequence of arrays
         Values of the portions.
-    transforms : sequence of sequences of Transform or None
+    moves : sequence of sequences of collections of Transform
         Those of the frames of each portion.
     how : Summing
     """
     from dask.delayed import delayed
 
     sums = [
-        delayed(partial(partial_sum, transforms=moves, how=how), pure=False)(part)
-        for part, moves in zip(parts, transforms, strict=True)
+        delayed(partial(partial_sum, moves=theirs, how=how), pure=False)(part)
+        for part, theirs in zip(parts, moves, strict=True)
     ]
     merge = delayed(merged, pure=False)
     while len(sums) > 1:
         starts = range(0, len(sums), MERGED_AT_ONCE)
         sums = [merge(sums[start : start + MERGED_AT_ONCE]) for start in starts]
     return sums[0]
+
+
+def with_moves(portions: Sequence[Portion], moves: Sequence[Moves]) -> list[Portion]:
+    """The portions that enter a sum, or the first one where none does."""
+    kept = [portion for portion in portions if any(len(moves[i]) for i in portion.frames)]
+    return kept or [portions[0]]
 
 
 def _finished(arrays: Arrays, how: Summing) -> Arrays:

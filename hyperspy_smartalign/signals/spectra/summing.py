@@ -13,9 +13,15 @@ from hyperspy_smartalign.resampling import SpectrumSum
 from hyperspy_smartalign.signals.progressing import Progress
 from hyperspy_smartalign.signals.spectra import distributing
 from hyperspy_smartalign.signals.spectra.checkpoints import Checkpoint
-from hyperspy_smartalign.signals.spectra.frames import SpectrumFrames, in_memory
-from hyperspy_smartalign.signals.spectra.partial_sums import Arrays, Finished, Summing, add_frames
-from hyperspy_smartalign.transforms import Transform
+from hyperspy_smartalign.signals.spectra.frames import Portion, SpectrumFrames, in_memory
+from hyperspy_smartalign.signals.spectra.partial_sums import (
+    Arrays,
+    Finished,
+    Moves,
+    Summing,
+    Told,
+    add_frames,
+)
 
 _STAGE = "summing frames"
 _FINISHED = "finished_"
@@ -24,7 +30,7 @@ _RUNNING = "running_"
 
 def sum_series(
     frames: SpectrumFrames,
-    transforms: Sequence[Transform | None],
+    moves: Sequence[Moves],
     how: Summing,
     *,
     num_workers: int | None = None,
@@ -40,14 +46,14 @@ def sum_series(
     ----------
     frames : SpectrumFrames
         The series.
-    transforms : sequence of Transform or None
-        One a frame; None leaves it out.
+    moves : sequence of collections of Transform
+        One a frame; a frame without any is left out, and need not be read.
     how : Summing
         Kernel, canvas and output.
     num_workers : int or None
         Threads, where the work is done here.
     progress : callable or None
-        Told about the portions.
+        Told about the portions; of tiles, which frame and tile is in work.
     checkpoint : Checkpoint or None
         Keeps what is done, and knows what was done before.
 
@@ -67,23 +73,25 @@ def sum_series(
         while done < end:
             running = state.running(frames.width_of(group.channels))
             batch = group.portions[done - start : done - start + at_a_time]
-            parts = [frames.part(portion) for portion in batch]
-            moves = [[transforms[i] for i in portion.frames] for portion in batch]
+            used = [portion for portion in batch if any(len(moves[i]) for i in portion.frames)]
+            parts = [frames.part(portion) for portion in used]
+            theirs = [[moves[i] for i in portion.frames] for portion in used]
             # Before the step, as what can be slow or fail should leave the sum whole.
             if client is None:
                 parts = [in_memory(part) for part in parts]
-            else:
-                of_workers = distributing.sum_by_workers(client, parts, moves, how)
+            elif parts:
+                of_workers = distributing.sum_by_workers(client, parts, theirs, how)
             done += len(batch)
             with _step(checkpoint, done, state.arrays):
                 if client is None:
-                    for part, move in zip(parts, moves, strict=True):
-                        add_frames(running, part, move, how, num_workers=num_workers)
-                else:
+                    for portion, part, move in zip(used, parts, theirs, strict=True):
+                        told = _tells_of_tiles(portion, len(frames), how, progress)
+                        add_frames(running, part, move, how, num_workers=num_workers, told=told)
+                elif parts:
                     running.merge(of_workers)
                 if done == end:
                     state.end(running)
-            if progress is not None:
+            if progress is not None and not (how.tiles and client is None):
                 progress(_STAGE, done, total)
         start = end
     return state.result
@@ -151,6 +159,19 @@ class _State:
     def result(self) -> Finished:
         """Sum or average of all channels, and its variance where that is wanted."""
         return Finished(self._finished["values"], self._finished.get("variance"))
+
+
+def _tells_of_tiles(
+    portion: Portion, n_frames: int, how: Summing, progress: Progress | None
+) -> Told | None:
+    """Reports of each tile of a frame, None where frames are added whole."""
+    if progress is None or not how.tiles:
+        return None
+
+    def told(place: int, done: int, total: int) -> None:
+        progress(f"frame {portion.frames[place] + 1} of {n_frames}, tiles", done, total)
+
+    return told
 
 
 def _step(

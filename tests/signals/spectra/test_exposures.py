@@ -49,6 +49,13 @@ def test_live_and_real_time_of_eds(kind: str) -> None:
     }
 
 
+def test_tiles_are_more_exposures_than_scans() -> None:
+    start = {"TEM.Detector.EDS.live_time": 2.5, "TEM.Detector.EDS.number_of_frames": 2}
+    signal = spectra("EDS_TEM", start)
+    scale_exposures(signal, 40, "sum", scans=3)
+    assert times_of(signal)["TEM"]["Detector"]["EDS"] == {"live_time": 100.0, "number_of_frames": 6}
+
+
 def test_as_exspy_does_when_it_adds_pixels() -> None:
     eds = spectra("EDS_TEM", {"TEM.Detector.EDS.live_time": 2.5, "TEM.Detector.EDS.real_time": 3.0})
     eels = spectra("EELS", {"TEM.Detector.EELS.dwell_time": 0.2, "TEM.Detector.EELS.exposure": 0.1})
