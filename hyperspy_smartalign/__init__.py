@@ -2,7 +2,7 @@
 
 ``import hyperspy_smartalign`` adds the verbs `align_rigid`, `align_nonrigid`, `apply_alignment`
 and `template_match` and the accessor `smartalign` to HyperSpy's signals. The same verbs are
-functions here; `apply_alignment` of these takes files too.
+functions here; `apply_alignment` and `template_match` of these take files too.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from hyperspy_smartalign._functions import apply_alignment
+from hyperspy_smartalign._functions import apply_alignment, template_match
 from hyperspy_smartalign._registration import register
-from hyperspy_smartalign._verbs import align_nonrigid, align_rigid, template_match
+from hyperspy_smartalign._verbs import align_nonrigid, align_rigid
 
 if TYPE_CHECKING:
     from hyperspy_smartalign import data
     from hyperspy_smartalign.series.geometry import ScanGeometry
     from hyperspy_smartalign.signals.loading import load_series
+    from hyperspy_smartalign.signals.motif.working_folder import clean_up, intermediates
     from hyperspy_smartalign.transforms.alignment import Alignment
 
 __version__ = "0.1.0"
@@ -29,7 +30,9 @@ __all__ = [
     "align_nonrigid",
     "align_rigid",
     "apply_alignment",
+    "clean_up",
     "data",
+    "intermediates",
     "load_series",
     "register",
     "template_match",
@@ -39,6 +42,8 @@ __all__ = [
 _LAZY = {
     "Alignment": "hyperspy_smartalign.transforms.alignment",
     "ScanGeometry": "hyperspy_smartalign.series.geometry",
+    "clean_up": "hyperspy_smartalign.signals.motif.working_folder",
+    "intermediates": "hyperspy_smartalign.signals.motif.working_folder",
     "load_series": "hyperspy_smartalign.signals.loading",
 }
 

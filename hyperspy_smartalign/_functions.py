@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hyperspy_smartalign.parameters import TemplateParameters, documented
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
@@ -31,7 +33,8 @@ def apply_alignment(
     ----------
     alignment : Alignment, signal or array of shape (n, 2) or (navigation shape, 2)
         The alignment, an aligned signal that carries one, or a table of shifts: the measured
-        displacement (y, x) of each frame's content in pixels.
+        displacement (y, x) of each frame's content in pixels. Or a stack of tiles of a motif, into
+        which the target is cut.
     target : signal, file, pattern, folder, or list of files or signals
         What it is applied to: the series, or its frames in natural order, each a file or a
         signal. Files are opened as they are needed.
@@ -63,3 +66,98 @@ def apply_alignment(
         alignment, target, signal=signal, reader=reader, **keywords
     )
     return result
+
+
+@documented(TemplateParameters)
+def template_match(
+    target: BaseSignal | Sequence[BaseSignal] | Files,
+    template: Any,
+    *,
+    search: str = "auto",
+    source: BaseSignal | None = None,
+    frames: Sequence[int] | None = None,
+    working_folder: str | os.PathLike[str] | None = None,
+    signal: str | int | None = None,
+    reader: Mapping[str, Any] | None = None,
+    show_progressbar: bool | None = None,
+    num_workers: int | None = None,
+    lazy_output: bool | None = None,
+    **keywords: Any,
+) -> BaseSignal:
+    """Find the repeats of a motif in a signal, or in files that are read one at a time.
+
+    The same as the method of a signal, ``signal.template_match(template, ...)``, which see for
+    the motif, the search and the result.
+
+    Parameters
+    ----------
+    target : signal, file, pattern, folder, or list of files or signals
+        What is searched: an image or a series, or its frames in natural order (2 before 10), each
+        a file or a signal. Files are opened as they are needed, ``"folder/Name_*.dm4"``.
+    template : RectangularROI, (left, right, top, bottom), Signal2D or 2-D array
+        The motif. A region lies in the first of the frames that take part.
+    {parameters}
+    search : {"auto", "frames", "average"}, default "auto"
+        As of the method.
+    source : Signal2D or None, default None
+        As of the method.
+    frames : sequence of int or None, default None
+        Numbers of the frames that take part, counted from 0: where each is a file of its own,
+        those of the files. In the table of matches they keep these numbers. None: all.
+    working_folder : path or None, default None
+        Folder for what has been found so far: one that does not exist, is empty, or was used so
+        before. A search that was broken off goes on from there with the same call; with other
+        files or parameters, what still fits is used. `hyperspy_smartalign.intermediates` lists
+        what is there, `hyperspy_smartalign.clean_up` removes it.
+    signal : str or int or None, default None
+        Which signal to take where files hold several: its name, or its place from 0. None takes
+        the only one that holds images.
+    reader : mapping or None, default None
+        Options of HyperSpy's reader.
+    show_progressbar : bool or None, default None
+        Show progress. None does as HyperSpy's preferences say.
+    num_workers : int or None, default None
+        Number of threads. None uses all cores.
+    lazy_output : bool or None, default None
+        Whether the tiles are lazy. None and False: in memory.
+
+    Returns
+    -------
+    Signal2D
+        The tiles, (tile | x, y), as of the method.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file or folder does not exist.
+    TypeError, ValueError, NotImplementedError
+        As the method.
+
+    Warns
+    -----
+    SeriesWarning
+        As the method.
+
+    Examples
+    --------
+    >>> tiles = hyperspy_smartalign.template_match(
+    ...     "session/Area3_*.dm4", (40, 72, 96, 128), working_folder="session/working"
+    ... )  # doctest: +SKIP
+    """
+    from hyperspy_smartalign.signals.motif import batches
+
+    tiles: BaseSignal = batches.template_match(
+        target,
+        template,
+        search=search,
+        source=source,
+        frames=frames,
+        working_folder=working_folder,
+        signal=signal,
+        reader=reader,
+        show_progressbar=show_progressbar,
+        num_workers=num_workers,
+        lazy_output=lazy_output,
+        **keywords,
+    )
+    return tiles

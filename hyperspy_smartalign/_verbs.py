@@ -17,6 +17,7 @@ from hyperspy_smartalign.parameters import (
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     import numpy.typing as npt
     from hyperspy.signals import BaseSignal
@@ -216,11 +217,16 @@ def apply_alignment(
     workers do that. Where the series has pixels of another size than the one that was aligned,
     the alignment is carried over by the calibration of the image axes.
 
+    Where `alignment` is a stack of tiles, as `template_match` returns them and `align_nonrigid`
+    aligns them, the signal is cut into the same tiles. It may then be a single image or spectrum
+    image too. Each pixel is interpolated once: place and orientation of the tile, its alignment,
+    and that of its frame are one displacement.
+
     Parameters
     ----------
     alignment : Alignment, signal or array of shape (n, 2) or (navigation shape, 2)
         The alignment, an aligned signal that carries one, or a table of shifts: the measured
-        displacement (y, x) of each frame's content in pixels.
+        displacement (y, x) of each frame's content in pixels. Or a stack of tiles.
     {parameters}
     file : path or None, default None
         File (.hspy or .zspy) that the result is written to. It appears when it is complete.
@@ -249,13 +255,19 @@ def apply_alignment(
         region and `area` is "image". The live time of EDS and the exposure of EELS are those of
         the sum; spectrum images in memory get their image as ``result.navigator``.
 
+        Of tiles: their stack from images, in the order of the tiles given and with their table of
+        matches and alignment; from spectra the sum of all tiles, of the size of the motif. The
+        exposure is then that of as many frames as there are tiles. Tiles count where their frame
+        was seen, and excluded ones take no part in sums.
+
     Raises
     ------
     TypeError
         Unknown parameter.
     ValueError
         A parameter has a value that it cannot have, the alignment was found on frames of another
-        number or area, or `resume` finds other work than this.
+        number or area, the tiles are not those of their table, the signal that is to be cut into
+        tiles is aligned, or `resume` finds other work than this.
     FileExistsError
         The file exists, and `overwrite` is False.
     NotImplementedError
@@ -270,6 +282,9 @@ def apply_alignment(
     Notes
     -----
     With ``fill="nan"``, pixels without counts are 0 where ``counts="whole"`` keeps integers.
+
+    Counts can be shared out to tiles whose pixels are as large as those of the signal. Those that
+    fall beyond a tile are not its own. Tiles that overlap hold the same counts.
     """
     from hyperspy_smartalign.signals import applying
 
@@ -294,8 +309,11 @@ def template_match(
     *,
     search: str = "auto",
     source: BaseSignal | None = None,
+    frames: Sequence[int] | None = None,
+    working_folder: str | os.PathLike[str] | None = None,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
+    lazy_output: bool | None = None,
     **keywords: Any,
 ) -> BaseSignal:
     """Find the repeats of a motif in an image or a series, and return them as a stack of tiles.
@@ -308,9 +326,9 @@ def template_match(
     ----------
     template : RectangularROI, (left, right, top, bottom), Signal2D or 2-D array
         The motif. A region of the signal, each side an int (index) or a float (value on the axis):
-        of the first frame of a series, or of the average where the series is aligned. Or another
-        image, whose pixel size must be that of the signal within 1 %. Or an array, whose pixel
-        size is not checked. NaN marks pixels that say nothing.
+        of the first frame that takes part, or of the average where the series is aligned. Or
+        another image, whose pixel size must be that of the signal within 1 %. Or an array, whose
+        pixel size is not checked. NaN marks pixels that say nothing.
     {parameters}
     search : {"auto", "frames", "average"}, default "auto"
         For series: "frames" searches each frame. "average" searches the average of the aligned
@@ -321,15 +339,28 @@ def template_match(
         of this detector or another, so that the pixels are interpolated once. For others: a
         signal of the same scan, such as that of a second detector. None: the raw series where
         an aligned series still knows it, else this signal.
+    frames : sequence of int or None, default None
+        Numbers of the frames that take part, counted from 0 in C order over the navigation axes.
+        Where the average is searched, it is that of the whole series, and tiles are cut out of
+        these frames. None: all.
+    working_folder : path or None, default None
+        Folder for what has been found so far: one that does not exist, is empty, or was used so
+        before. A search that was broken off goes on from there with the same call; with other
+        frames or parameters, what still fits is used. `hyperspy_smartalign.intermediates` lists
+        what is there, `hyperspy_smartalign.clean_up` removes it.
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say.
     num_workers : int or None, default None
         Number of threads. None uses all cores.
+    lazy_output : bool or None, default None
+        Whether the tiles are lazy: cut anew, frame by frame, whenever they are asked for, so that
+        they need not fit into memory. None and False: in memory, also those of a lazy signal,
+        which are found with few of its frames in memory.
 
     Returns
     -------
     Signal2D
-        The tiles, (tile | x, y), float32 and in memory, frame by frame. The image axes have the
+        The tiles, (tile | x, y), float32, frame by frame. The image axes have the
         scale of the signal divided by `upsample`, and are 0 at the first pixel of a tile. NaN marks
         what a frame did not see. The table of matches is ``result.smartalign.matches``, their
         average ``result.smartalign.average()``.
@@ -340,20 +371,23 @@ def template_match(
         Unknown parameter, the template is nothing of the above, or the pixels are not real.
     ValueError
         A parameter has a value that it cannot have, the signal holds no images, the template has
-        no contrast, is larger than the image or has other pixels, the source does not fit, or
-        nothing is like the motif.
+        no contrast, is larger than the image or has other pixels, the source does not fit, the
+        working folder holds other files, or nothing is like the motif.
+    OSError
+        The working folder cannot be written into, or another process works in it.
     NotImplementedError
         The axes are not uniform.
 
     Warns
     -----
     SeriesWarning
-        The pixel size of the template cannot be checked, or pixels are interpolated a second
-        time.
+        The pixel size of the template cannot be checked, pixels are interpolated a second time,
+        or an intermediate result was damaged and was computed again.
 
     Notes
     -----
-    Frames that the alignment excluded take no part.
+    Frames that the alignment excluded take no part. The number of matches is logged by
+    ``logging.getLogger("hyperspy_smartalign")`` at level INFO.
     """
     from hyperspy_smartalign.signals.motif import finding
 
@@ -362,8 +396,11 @@ def template_match(
         template,
         search=search,
         source=source,
+        frames=frames,
+        working_folder=working_folder,
         show_progressbar=show_progressbar,
         num_workers=num_workers,
+        lazy_output=lazy_output,
         **keywords,
     )
     return tiles

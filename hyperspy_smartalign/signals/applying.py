@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.parameters import ApplyParameters, ParameterError
+from hyperspy_smartalign.parameters import ApplyParameters
 from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.signals import recording, wrapping
 from hyperspy_smartalign.signals.compacting import on_control_grid
@@ -24,10 +24,11 @@ from hyperspy_smartalign.signals.matching import (
     check_order,
     warn_of_other_preparation,
 )
+from hyperspy_smartalign.signals.motif.applying import applied_to_tiles
 from hyperspy_smartalign.signals.progressing import progress_bar
 from hyperspy_smartalign.signals.regridding import carried_to
 from hyperspy_smartalign.signals.rendering import Rendering, render
-from hyperspy_smartalign.signals.spectra.applying import applied_to_spectra
+from hyperspy_smartalign.signals.spectra.applying import applied_to_spectra, is_work_on_spectra
 from hyperspy_smartalign.signals.spectra.reaching import widened
 from hyperspy_smartalign.signals.validating import Layout, frames_of, layout_of
 from hyperspy_smartalign.transforms import Alignment, Canvas, same_values
@@ -54,9 +55,22 @@ def apply_alignment(
     The parameters are those of `hyperspy_smartalign.apply_alignment`, and the files that the
     signal was put together from, where they are known.
     """
+    if _cuts_tiles(signal, alignment):
+        return applied_to_tiles(
+            signal,
+            alignment,
+            file=file,
+            resume=resume,
+            overwrite=overwrite,
+            show_progressbar=show_progressbar,
+            num_workers=num_workers,
+            lazy_output=lazy_output,
+            inputs=inputs,
+            **keywords,
+        )
     parameters = ApplyParameters(**keywords)
     layout, given = _layout_and_alignment(signal, alignment)
-    by_frames = _is_work_on_spectra(layout, parameters, file)
+    by_frames = is_work_on_spectra(layout, parameters, file)
     if not by_frames:
         Rendering.of(parameters).check(frames_of(signal))
     carried = alignment_carried(signal, layout, stacklevel=_USER)
@@ -120,6 +134,15 @@ def apply_alignment(
     )
 
 
+def _cuts_tiles(signal: BaseSignal, alignment: Any) -> bool:
+    """Whether what is given is a stack of tiles, and the signal is to be cut into the same."""
+    return (
+        isinstance(alignment, BaseSignal)
+        and recording.has_matches(alignment)
+        and not recording.has_matches(signal)
+    )
+
+
 def _layout_and_alignment(
     signal: BaseSignal, alignment: Alignment | BaseSignal | npt.ArrayLike
 ) -> tuple[Layout, Alignment]:
@@ -160,25 +183,6 @@ def _canvas(given: Alignment, parameters: ApplyParameters, crop: bool | None) ->
     if parameters.counts == "interpolate" or parameters.area == "roi" or crop is not False:
         return canvas
     return widened(canvas, given, parameters.counts)
-
-
-def _is_work_on_spectra(
-    layout: Layout, parameters: ApplyParameters, file: str | os.PathLike[str] | None
-) -> bool:
-    """Whether frames are worked on one after the other, as those of spectra are.
-
-    Images are too, where counts or a variance are asked for, or a file.
-    """
-    if layout.channel_shape:
-        return True
-    for name in ("signal_range", "binning"):
-        if name in parameters.changed():
-            raise ParameterError(
-                f"{name}={getattr(parameters, name)!r} is for spectra and diffraction patterns, "
-                f"and these are images; leave {name} out."
-            )
-    asked = {"counts", "variance"} & parameters.changed().keys()
-    return bool(asked) or file is not None
 
 
 def _applied_to_images(

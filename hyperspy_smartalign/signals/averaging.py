@@ -49,7 +49,9 @@ def average(signal: BaseSignal, *, output: str = "average", variance: bool = Fal
         raise ValueError(f"output={output!r} is not allowed: give one of 'average', 'sum'.")
     alignment = recording.alignment_of(signal) if recording.has_alignment(signal) else None
     series_dimension = _series_dimension(signal, alignment)
-    layout = layout_of(signal, series_dimension=series_dimension)
+    # A motif may have been found once only.
+    fewest = 1 if recording.has_matches(signal) else 2
+    layout = layout_of(signal, series_dimension=series_dimension, fewest=fewest)
     if np.issubdtype(signal.data.dtype, np.complexfloating):
         raise TypeError(
             f"{signal!r} is complex, and only real frames are averaged. Use signal.real or "

@@ -17,6 +17,7 @@ from hyperspy_smartalign.series.checks import check_stack
 from hyperspy_smartalign.signals import origins, recording, wrapping
 from hyperspy_smartalign.signals.beginning import Beginning, rigid_start
 from hyperspy_smartalign.signals.compacting import on_control_grid, without_distortions
+from hyperspy_smartalign.signals.motif.redrawing import CUT_TWICE, redrawn
 from hyperspy_smartalign.signals.progressing import Progress, progress_bar
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.staging import announced, equal_frames, interpolated_twice, warn
@@ -56,15 +57,15 @@ def align_nonrigid(
         result = _estimate(beginning, stream, num_workers=num_workers, progress=progress)
         stage = beginning.alignment(result)
         recorded = stage if beginning.composed is None else beginning.composed.compose(stage)
-        data = render(
-            beginning.drawn,
-            stage,
-            rendering,
-            lazy=beginning.drawn.lazy if lazy_output is None else lazy_output,
-            num_workers=num_workers,
-            progress=progress,
-        )
-    messages = [*beginning.messages, *result.messages]
+        lazy = beginning.drawn.lazy if lazy_output is None else lazy_output
+        options: dict[str, Any] = {"num_workers": num_workers, "progress": progress}
+        messages = [*beginning.messages, *result.messages]
+        data = None
+        if beginning.raw is not None and recording.has_matches(beginning.raw):
+            data = redrawn(beginning.raw, stage, rendering, lazy=lazy, **options)
+            messages += [CUT_TWICE] if data is None else []
+        if data is None:
+            data = render(beginning.drawn, stage, rendering, lazy=lazy, **options)
     aligned = wrapping.aligned_signal(
         beginning.base,
         data,

@@ -1,6 +1,6 @@
-"""Which series an aligned series was made from, as long as that one is in memory.
+"""Which series an aligned series or a stack of tiles was made from, as long as it is in memory.
 
-The aligned series knows it by a weak reference, which keeps nothing alive. The reference is not
+The result knows it by a weak reference, which keeps nothing alive. The reference is not
 part of the signal: deep copies, slices and files of the signal do not have it.
 """
 
@@ -17,6 +17,7 @@ from hyperspy_smartalign.signals.validating import layout_of
 from hyperspy_smartalign.transforms import Alignment
 
 _ATTRIBUTE = "_smartalign_source"
+_PARENT = "_smartalign_parent"
 
 
 class Origin:
@@ -43,6 +44,38 @@ def remember(result: BaseSignal, raw: BaseSignal | None) -> None:
     """Let a result know the raw series that its alignment leads to; None: nothing to know."""
     if raw is not None:
         vars(result)[_ATTRIBUTE] = Origin(raw)
+
+
+def remember_parent(
+    tiles: BaseSignal,
+    signal: BaseSignal,
+    source: BaseSignal | None = None,
+    known: Alignment | None = None,
+) -> None:
+    """Let a stack of tiles know what its pixels were cut out of.
+
+    Parameters
+    ----------
+    tiles : Signal2D
+        The stack.
+    signal : Signal2D
+        The image or series that was searched.
+    source : Signal2D or None
+        What the tiles were cut out of, where the user gave it.
+    known : Alignment or None
+        That of the signal, where it was aligned before.
+    """
+    parent = raw_of(signal, source, known)
+    vars(tiles)[_PARENT] = Origin(signal if parent is None else parent)
+
+
+def living_parent(tiles: BaseSignal) -> BaseSignal | None:
+    """The series or image that tiles were cut out of; None where it is gone.
+
+    Whether it still fits is for `motif.belonging` to say.
+    """
+    origin = vars(tiles).get(_PARENT)
+    return None if origin is None else origin()
 
 
 def raw_of(

@@ -17,6 +17,7 @@ from hyperspy_smartalign.series.ordering import expand_files
 from hyperspy_smartalign.signals import applying, recording
 from hyperspy_smartalign.signals.calibrating import FRAME
 from hyperspy_smartalign.signals.loading import load_series
+from hyperspy_smartalign.signals.motif.match_table import matches_of
 from hyperspy_smartalign.signals.retelling import retold
 from hyperspy_smartalign.signals.spectra.applying import file_of
 from hyperspy_smartalign.signals.writing import check_outputs, signal_path
@@ -24,6 +25,8 @@ from hyperspy_smartalign.transforms import Alignment
 
 # From apply_alignment here, up to the caller of the function in _functions.py.
 _USER = 3
+# In the words of load_series.
+_ONE_FRAME = "the series has one frame"
 
 
 def apply_alignment(
@@ -44,14 +47,14 @@ def apply_alignment(
             "or call target.apply_alignment(alignment)."
         )
     with retold(_USER):
-        if isinstance(target, BaseSignal) or _are_signals(target):
+        if isinstance(target, BaseSignal) or are_signals(target):
             for name, value in (("signal", signal), ("reader", reader)):
                 if value is not None:
                     raise TypeError(f"{name}= says how files are read, and the target is no file.")
             paths = []
             signals = [target] if isinstance(target, BaseSignal) else list(target)
             _check_output(keywords, [file_of(each) for each in signals])
-            series = target if isinstance(target, BaseSignal) else _stacked(target)
+            series = target if isinstance(target, BaseSignal) else stacked(target)
         else:
             paths = expand_files(target)
             _check_output(keywords, paths)
@@ -116,8 +119,9 @@ def load_target(
             others = tuple(f"{name}: " for name in series if name != signal)
             series = series[signal]
     for warning in caught:
-        # What is wrong with signals that are not used does not matter.
-        if not str(warning.message).startswith(others):
+        said = str(warning.message)
+        # What is wrong with signals that are not used does not matter, nor that one frame is one.
+        if not said.startswith(others) and not (n_frames == 1 and _ONE_FRAME in said):
             warnings.warn(warning.message, warning.category, stacklevel=_USER)
     if lazy is None and series._lazy and not holds_spectra(series):
         series = load_series(paths, signal=signal, lazy=False, **options)
@@ -167,10 +171,14 @@ def _frames_of_spectra(signal: BaseSignal) -> int:
 def _wrong_way_round(alignment: Any, target: Any) -> bool:
     if isinstance(target, Alignment):
         return True
-    if isinstance(alignment, BaseSignal) and _is_table(target):
-        return not recording.has_alignment(alignment)
-    both = isinstance(alignment, BaseSignal) and isinstance(target, BaseSignal)
-    return both and recording.has_alignment(target) and not recording.has_alignment(alignment)
+    if not isinstance(alignment, BaseSignal) or _leads(alignment):
+        return False
+    return _is_table(target) or (isinstance(target, BaseSignal) and _leads(target))
+
+
+def _leads(signal: BaseSignal) -> bool:
+    """Whether a signal carries an alignment or a table of tiles."""
+    return recording.has_alignment(signal) or recording.has_matches(signal)
 
 
 def _is_table(target: Any) -> bool:
@@ -181,7 +189,8 @@ def _is_table(target: Any) -> bool:
         return False
 
 
-def _are_signals(target: Any) -> bool:
+def are_signals(target: Any) -> bool:
+    """Whether a target is a list of signals."""
     return (
         isinstance(target, Sequence)
         and not isinstance(target, str)
@@ -203,8 +212,14 @@ def _check_output(keywords: Mapping[str, Any], inputs: Sequence[Path | None]) ->
         )
 
 
-def _stacked(signals: Sequence[BaseSignal]) -> BaseSignal:
-    """Signals of a frame each as a series; each stays where it is, and is read when needed."""
+def stacked(signals: Sequence[BaseSignal]) -> BaseSignal:
+    """Signals of a frame each as a series; each stays where it is, and is read when needed.
+
+    Raises
+    ------
+    ValueError
+        Their shapes differ.
+    """
     shapes = {signal.data.shape for signal in signals}
     if len(shapes) > 1:
         raise ValueError(
@@ -217,6 +232,8 @@ def _stacked(signals: Sequence[BaseSignal]) -> BaseSignal:
 
 def _number_of_frames(alignment: Any) -> int:
     if isinstance(alignment, BaseSignal):
+        if recording.has_matches(alignment):
+            return matches_of(alignment).parent.n_frames
         return recording.alignment_of(alignment).n_frames
     return (
         alignment.n_frames if isinstance(alignment, Alignment) else np.asarray(alignment).size // 2

@@ -65,7 +65,9 @@ class Layout:
         return y, y + 1
 
 
-def layout_of(signal: BaseSignal, *, series_dimension: int | None = None) -> Layout:
+def layout_of(
+    signal: BaseSignal, *, series_dimension: int | None = None, fewest: int = 2
+) -> Layout:
     """Layout of an image series (Signal2D) or a series of spectrum images (Signal1D).
 
     With `series_dimension`, a Signal2D may also be a series of diffraction patterns, as in
@@ -80,6 +82,8 @@ def layout_of(signal: BaseSignal, *, series_dimension: int | None = None) -> Lay
         Number of series axes. A Signal2D with two navigation axes more holds diffraction
         patterns, and its first two navigation axes are x and y. None: every Signal2D holds
         images, and in spectrum images all other navigation axes are series axes.
+    fewest : int
+        Least number of frames.
 
     Returns
     -------
@@ -88,7 +92,7 @@ def layout_of(signal: BaseSignal, *, series_dimension: int | None = None) -> Lay
     Raises
     ------
     NotASeriesError
-        The signal has neither images nor spectra, or no series axis, or one frame, or another
+        The signal has neither images nor spectra, or no series axis, or too few frames, or another
         number of series axes than `series_dimension`.
     NotImplementedError
         An axis of the image is not uniform.
@@ -116,7 +120,7 @@ def layout_of(signal: BaseSignal, *, series_dimension: int | None = None) -> Lay
         )
     check_uniform((y, x))
     series_shape = tuple(int(axis.size) for axis in reversed(series))
-    if math.prod(series_shape) < 2:
+    if not series or math.prod(series_shape) < fewest:
         raise NotASeriesError(
             f"{signal!r} has one frame; alignment needs two or more. Load the series as a stack "
             "with hyperspy_smartalign.load_series(...) or hs.stack([...])."

@@ -52,7 +52,7 @@ def aligned_signal(
     ValueError
         The shape of the data fits neither the series nor one frame on the canvas.
     """
-    layout = layout_of(signal, series_dimension=series_dimension)
+    layout = layout_of(signal, series_dimension=series_dimension, fewest=1)
     canvas = Canvas.of_frame(layout.frame_shape) if canvas is None else canvas
     one_frame = _is_one_frame(data.shape, layout, canvas)
     result = signal._deepcopy_with_new_data(data)

@@ -2,129 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import contextlib
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.motif import MotifSearch, NoMatchError, find_motif
+from hyperspy_smartalign.motif import MotifSearch, as_source, find_motif
 from hyperspy_smartalign.parameters import TemplateParameters
-from hyperspy_smartalign.signals import recording
-from hyperspy_smartalign.signals.motif.match_table import MatchTable
+from hyperspy_smartalign.signals.cropping import Region
+from hyperspy_smartalign.signals.motif.found import FoundMotif
+from hyperspy_smartalign.signals.motif.remembering import WorkingFolder
+from hyperspy_smartalign.signals.motif.searched_frames import FrameFiles, SearchedFrames
 from hyperspy_smartalign.signals.motif.searching import Plan
 from hyperspy_smartalign.signals.motif.templates import template_of
-from hyperspy_smartalign.signals.motif.tiling import cut_tiles, tile_signal
+from hyperspy_smartalign.signals.motif.working_folder import check_usable
 from hyperspy_smartalign.signals.progressing import Progress, progress_bar
 from hyperspy_smartalign.signals.staging import warn
-from hyperspy_smartalign.signals.streaming import FrameStream
 
+_LOGGER = logging.getLogger("hyperspy_smartalign")
 # From find, up to the caller of the verb or of the accessor's member.
 _USER = 4
-
-
-@dataclass(frozen=True, eq=False)
-class FoundMotif:
-    """Candidates of a search, from which a threshold chooses those that become tiles.
-
-    Attributes
-    ----------
-    plan : Plan
-        What was searched.
-    search : MotifSearch
-        What was found.
-    parameters : TemplateParameters
-        What the user asked for.
-    template : mapping
-        What the motif was, as it is recorded.
-    """
-
-    plan: Plan
-    search: MotifSearch
-    parameters: TemplateParameters
-    template: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        stage = self.search.last
-        low, high = stage.threshold.min(), stage.threshold.max()
-        threshold = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
-        return (
-            f"FoundMotif({len(stage.matches)} of {len(stage.candidates)} candidates reach the "
-            f"threshold {threshold})"
-        )
-
-    @property
-    def threshold(self) -> npt.NDArray[np.float64]:
-        """(m,) smallest score of a match in each image that was searched."""
-        return self.search.last.threshold
-
-    def with_threshold(self, threshold: npt.ArrayLike) -> FoundMotif:
-        """The same candidates with another threshold, a number or one for each image.
-
-        Raises
-        ------
-        ValueError
-            It is neither.
-        """
-        last = self.search.last.with_threshold(threshold)
-        search = MotifSearch((*self.search.stages[:-1], last))
-        return replace(self, search=search)
-
-    def tiles(
-        self, *, show_progressbar: bool | None = None, num_workers: int | None = None
-    ) -> BaseSignal:
-        """Cut out the tiles that reach the threshold; see `hyperspy_smartalign.template_match`.
-
-        Raises
-        ------
-        NoMatchError
-            None does.
-        """
-        with progress_bar(show_progressbar) as progress:
-            return self._tiles(num_workers, progress)
-
-    def _tiles(self, num_workers: int | None, progress: Progress | None) -> BaseSignal:
-        plan, parameters, last = self.plan, self.parameters, self.search.last
-        if not len(last.matches):
-            best = last.candidates.score.max(initial=0.0)
-            raise NoMatchError(
-                f"No tile reaches the threshold {np.max(last.threshold):.3g}; the best score is "
-                f"{best:.3g}. Lower the threshold, or give a larger or clearer motif."
-            )
-        tiles = cut_tiles(
-            FrameStream(plan.drawn),
-            plan.located(last.matches),
-            parameters,
-            transforms=plan.transforms,
-            origin=plan.origin,
-            num_workers=num_workers,
-            progress=progress,
-        )
-        if not len(tiles.pixels):
-            raise NoMatchError(
-                f"No tile was observed to {100 * parameters.coverage:.3g} % in the frames that "
-                "tiles are cut out of. Lower coverage."
-            )
-        table = MatchTable.of(
-            self.search,
-            tiles.columns,
-            plan.rejected(last),
-            upsample=parameters.upsample,
-            parent=plan.parent,
-        )
-        result = tile_signal(
-            plan.signal if plan.source is None else plan.source,
-            tiles,
-            table,
-            layout=plan.drawn.layout,
-            steps=recording.steps_of(plan.signal),
-            scan=plan.scan,
-        )
-        step = {**parameters.to_dict(), "template": dict(self.template), "search": plan.search}
-        recording.append_step(result, "template_match", step)
-        return result
 
 
 def find(
@@ -133,6 +35,9 @@ def find(
     *,
     search: str = "auto",
     source: BaseSignal | None = None,
+    frames: Sequence[int] | None = None,
+    working_folder: str | os.PathLike[str] | None = None,
+    files: FrameFiles | None = None,
     num_workers: int | None = None,
     progress: Progress | None = None,
     stacklevel: int,
@@ -140,17 +45,61 @@ def find(
 ) -> FoundMotif:
     """Search a motif; the parameters are those of `hyperspy_smartalign.template_match`.
 
-    `stacklevel` is counted as in `warnings.warn`, from this function.
+    `files` are those that the frames of the signal are read from as they are, where that is
+    known. `stacklevel` is counted as in `warnings.warn`, from this function.
     """
     parameters = TemplateParameters(**keywords)
-    plan = Plan.of(signal, search, source, stacklevel=stacklevel + 1)
+    plan = Plan.of(signal, search, source, stacklevel=stacklevel + 1).with_frames(frames)
+    if working_folder is not None:  # before the average of a long series is made
+        check_usable(Path(working_folder).expanduser())
     given = template_of(signal, plan.frames.layout, template)
     searched = plan.searched()
     region = given.region
     motif: Any = given.pixels if region is None else plan.region(region, searched)
-    found = find_motif(searched, motif, parameters, num_workers=num_workers, progress=progress)
-    warn([*given.messages, *plan.messages], stacklevel=stacklevel)
+    messages = [*given.messages, *plan.messages]
+    with contextlib.ExitStack() as stack:
+        memory = None
+        if working_folder is not None:
+            numbers = None if plan.numbers is None else plan.numbers.tolist()
+            told = SearchedFrames(as_source(searched), numbers, files)
+            memory = stack.enter_context(WorkingFolder(working_folder, told))
+        found = find_motif(
+            searched, motif, parameters, memory=memory, num_workers=num_workers, progress=progress
+        )
+        messages += [] if memory is None else memory.messages
+    if region is not None:
+        messages += _doubts(plan, found, region)
+    if plan.numbers is None:
+        _LOGGER.info("template_match: %d matches in the average", len(found.matches))
+    else:
+        _LOGGER.info(
+            "template_match: %d matches in %d frames", len(found.matches), len(plan.numbers)
+        )
+    warn(messages, stacklevel=stacklevel)
     return FoundMotif(plan, found, parameters, given.told)
+
+
+def _doubts(plan: Plan, found: MotifSearch, region: Region) -> list[str]:
+    """What to say where a motif did not find the region that it was taken from, or nothing else."""
+    if plan.search == "frames" and plan.known is not None:
+        return []  # the region is one of the average
+    left, right, top, bottom = region
+    middle = (top + bottom - 1) / 2, (left + right - 1) / 2
+    if len(found.matches) == 1:
+        return [
+            "Only the region itself was found. Give a larger region, whose contrast stands out of "
+            "the noise, or a lower threshold."
+        ]
+    own = found.matches.in_frame(0).centres
+    distance = float(np.hypot(*(own - middle).T).min(initial=np.inf))
+    if distance <= max(2.0, min(bottom - top, right - left) / 6):
+        return []
+    return [
+        "The region that the motif was taken from is not among the matches: refined by what is "
+        "like it, the motif has become another site, or its score is below the threshold. Look at "
+        "signal.smartalign.find_motif(template).plot_motif(). Take a region that shows more of the "
+        "neighbours, or search it as it is, with refine=0."
+    ]
 
 
 def template_match(
@@ -159,11 +108,12 @@ def template_match(
     *,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
+    lazy_output: bool | None = None,
     **keywords: Any,
 ) -> BaseSignal:
     """Find the repeats of a motif, and return them as a stack of tiles.
 
-    The parameters are those of `hyperspy_smartalign.template_match`.
+    The parameters are those of `hyperspy_smartalign.template_match`, and `files` as in `find`.
     """
     with progress_bar(show_progressbar) as progress:
         found = find(
@@ -174,7 +124,7 @@ def template_match(
             stacklevel=_USER,
             **keywords,
         )
-        return found._tiles(num_workers, progress)
+        return found.cut(num_workers, progress, lazy=bool(lazy_output))
 
 
 def find_motif_of(

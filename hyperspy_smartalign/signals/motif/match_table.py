@@ -29,7 +29,7 @@ _TYPES: dict[str, Any] = {
     "source_y": np.float64,
     "source_x": np.float64,
 }
-_STAGES = ("motifs", "thresholds", "counts", "edges", "peak_scores")
+_STAGES = ("motifs", "thresholds", "counts", "edges", "accepted_counts", "peak_scores")
 _REJECTED: dict[str, Any] = {name: _TYPES[name] for name in ("frame", "y", "x", "score")}
 
 
@@ -45,6 +45,8 @@ class StageRecord:
         Smallest score of a match in each image that was searched.
     histogram : ScoreHistogram
         How many candidates, matches or not, had which score.
+    accepted_counts : (bins,) int
+        How many of them are matches.
     peak_score : float
         Median score of the matches.
     """
@@ -52,15 +54,19 @@ class StageRecord:
     motif: npt.NDArray[np.float32]
     threshold: npt.NDArray[np.float64]
     histogram: ScoreHistogram
+    accepted_counts: npt.NDArray[np.int64]
     peak_score: float
 
     @classmethod
     def of(cls, stage: Stage) -> StageRecord:
         """The record of a search."""
+        histogram = stage.histogram()
+        accepted, _ = np.histogram(stage.matches.score, bins=histogram.edges)
         return cls(
             np.array(stage.motif, np.float32),
             np.array(stage.threshold, np.float64),
-            stage.histogram(),
+            histogram,
+            accepted.astype(np.int64),
             stage.peak_score,
         )
 
@@ -219,6 +225,7 @@ class MatchTable:
             "thresholds": np.stack([stage.threshold for stage in self.stages]),
             "counts": np.stack([stage.histogram.counts for stage in self.stages]),
             "edges": np.stack([stage.histogram.edges for stage in self.stages]),
+            "accepted_counts": np.stack([stage.accepted_counts for stage in self.stages]),
             "peak_scores": self.peak_scores,
             "parent": self.parent.to_dict(keep_fields=True),
         }
@@ -250,9 +257,12 @@ class MatchTable:
                     np.array(motif, np.float32),
                     np.array(threshold, np.float64),
                     ScoreHistogram(np.array(counts, np.int64), np.array(edges, np.float64)),
+                    np.array(accepted, np.int64),
                     float(peak_score),
                 )
-                for motif, threshold, counts, edges, peak_score in zip(*stages, strict=True)
+                for motif, threshold, counts, edges, accepted, peak_score in zip(
+                    *stages, strict=True
+                )
             ),
             parent=Alignment.from_dict(content["parent"]),
         )

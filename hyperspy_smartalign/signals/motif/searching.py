@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -222,6 +224,39 @@ class Plan:
             scan=known.scan,
         )
 
+    def with_frames(self, frames: Sequence[int] | int | None) -> Self:
+        """The plan for some of the frames only, given by their numbers; None: all.
+
+        Frames that the alignment excluded take no part in any case.
+
+        Raises
+        ------
+        ParameterError
+            They are no numbers of frames, or none of them takes part.
+        """
+        if frames is None:
+            return self
+        n = len(self.drawn)
+        numbers = np.atleast_1d(np.asarray(frames))
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+            raise ParameterError(
+                f"frames={reprlib.repr(frames)} is not allowed: give a list of frame numbers, "
+                "counted from 0, or None for all."
+            )
+        wrong = numbers[(numbers < 0) | (numbers >= n)]
+        if wrong.size:
+            raise ParameterError(
+                f"frames holds {wrong[0]}, and there are {n} frames, counted from 0: the last is "
+                f"{n - 1}."
+            )
+        kept = np.intersect1d(self.kept, numbers).astype(np.intp)
+        if not kept.size:
+            reason = "the alignment excluded all of them" if numbers.size else "it is empty"
+            raise ParameterError(
+                f"frames={reprlib.repr(frames)} leaves nothing to search: {reason}."
+            )
+        return replace(self, kept=kept)
+
     @property
     def parent(self) -> Alignment:
         """The frames that matches belong to, displaced where these lie in the common frame."""
@@ -236,6 +271,11 @@ class Plan:
         if self.search == "frames":
             return ChosenFrames(FrameStream(self.frames), self.kept)
         return self.image()
+
+    @property
+    def numbers(self) -> npt.NDArray[np.intp] | None:
+        """Numbers of the frames that are searched; None where it is an average."""
+        return self.kept if self.search == "frames" else None
 
     def image(self) -> npt.NDArray[Any]:
         """The image itself, or the average of an aligned series, (height, width)."""

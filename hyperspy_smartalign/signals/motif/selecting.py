@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
+from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.motif.match_table import MatchTable, matches_of, write_matches
 from hyperspy_smartalign.transforms import Alignment
@@ -19,15 +20,14 @@ def select_tiles(signal: BaseSignal, which: npt.ArrayLike) -> BaseSignal:
     rows = _rows(which, len(table))
     result: BaseSignal = signal._deepcopy_with_new_data(signal.data[rows])
     result.axes_manager._axes[0].size = len(rows)
+    scan = recording.scan_geometry_of(signal)
     if recording.has_alignment(signal):
-        recording.write_alignment(
-            result, _alignment_of_some(recording.alignment_of(signal), rows), keep_fields=True
-        )
+        alignment = _alignment_of_some(recording.alignment_of(signal), rows)
+        recording.write_alignment(result, alignment, keep_fields=True)
+        _write_measurements_of_some(signal, result, rows)
     write_matches(result, table.chosen(rows))
-    scan = recording.scan_geometry_of(result)
     if scan is not None and len(scan.rotation) > 1:
-        rotation = tuple(scan.rotation[i] for i in rows.tolist())
-        recording.write_scan_geometry(result, replace(scan, rotation=rotation))
+        _write_scan_of_some(result, scan, rows)
     recording.append_step(result, "select_tiles", {"tiles": rows})
     return result
 
@@ -84,3 +84,32 @@ def _alignment_of_some(alignment: Alignment, rows: npt.NDArray[np.intp]) -> Alig
         excluded=alignment.excluded[rows],
         exclusion_reasons=tuple(alignment.exclusion_reasons[i] for i in picked),
     )
+
+
+def _write_measurements_of_some(
+    signal: BaseSignal, result: BaseSignal, rows: npt.NDArray[np.intp]
+) -> None:
+    """What was measured when the tiles were aligned; pairs are left out, half may be gone."""
+    measured = recording.record_of(signal)
+    if "noise" in measured:
+        recording.write_measurements(result, None, recording.noise_of(signal))
+    if "nonrigid" in measured:
+        known = recording.nonrigid_of(signal)
+        some = replace(
+            known,
+            cycles=tuple(
+                replace(cycle, similarity=cycle.similarity[rows]) for cycle in known.cycles
+            ),
+            similarity_before=known.similarity_before[rows],
+            similarity=known.similarity[rows],
+            line_errors=None if known.line_errors is None else known.line_errors[rows],
+        )
+        recording.write_nonrigid(result, some)
+
+
+def _write_scan_of_some(result: BaseSignal, scan: ScanGeometry, rows: npt.NDArray[np.intp]) -> None:
+    rotation = tuple(scan.rotation[i % len(scan.rotation)] for i in rows.tolist())
+    recording.write_scan_geometry(result, replace(scan, rotation=rotation))
+    # Thousands of numbers are read and shown better as an array than as a list.
+    place = f"{recording.NODE}.scan_geometry.rotation"
+    result.metadata.set_item(place, np.array(rotation, np.float64))

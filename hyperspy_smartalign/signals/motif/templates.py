@@ -13,6 +13,7 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.signals.calibrating import conversion
 from hyperspy_smartalign.signals.cropping import Region
+from hyperspy_smartalign.signals.motif.straining import unit_cell
 from hyperspy_smartalign.signals.validating import (
     Layout,
     NotASeriesError,
@@ -26,8 +27,9 @@ SMALLEST_MOTIF = 4
 _TOLERANCE = 0.01
 _FORMS = (
     "Give a hs.roi.RectangularROI or (left, right, top, bottom), each an int (index) or a float "
-    "(value on the axis), an image (Signal2D), or a 2-D array."
+    '(value on the axis), an image (Signal2D), a 2-D array, or "unit cell".'
 )
+UNIT_CELL = "unit cell"
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ def template_of(signal: BaseSignal, layout: Layout, template: Any) -> Template:
         The image or series that is searched.
     layout : Layout
         Its layout.
-    template : RectangularROI, (left, right, top, bottom), Signal2D or 2-D array
-        What the user gave. The pixel size of an image must be that of the signal within 1 %.
+    template : RectangularROI, (left, right, top, bottom), Signal2D, 2-D array or "unit cell"
+        What the user gave. The pixel size of an image must be that of the signal within 1 %. The
+        unit cell is that of the lattice of the image.
 
     Raises
     ------
@@ -70,8 +73,10 @@ def template_of(signal: BaseSignal, layout: Layout, template: Any) -> Template:
         It is none of these.
     ValueError
         The region lies partly outside the image, the image is not one image, its pixels have
-        another size, or the array is not two-dimensional.
+        another size, the array is not two-dimensional, or there is no lattice.
     """
+    if isinstance(template, str) and template == UNIT_CELL:
+        template = unit_cell(signal)
     if isinstance(template, BaseSignal):
         return _of_image(template, layout)
     sides = _sides(template)

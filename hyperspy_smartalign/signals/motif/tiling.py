@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hyperspy.signals import BaseSignal, Signal2D
+from hyperspy.signals import BaseSignal, LazySignal2D, Signal2D
 
 from hyperspy_smartalign.motif import Matches, cut_matches, frame_matches
 from hyperspy_smartalign.parameters import TemplateParameters
@@ -20,8 +20,6 @@ from hyperspy_smartalign.signals.progressing import Progress
 from hyperspy_smartalign.signals.validating import Layout
 from hyperspy_smartalign.transforms import Transform
 
-_STAGE = "cutting tiles"
-
 
 @dataclass(frozen=True, eq=False)
 class CutTiles:
@@ -29,7 +27,7 @@ class CutTiles:
 
     Attributes
     ----------
-    pixels : (n, H, W) float32
+    pixels : (n, H, W) float32 array of numpy or dask
         NaN where a frame was not observed.
     columns : dict of (n,) arrays
         Those of the table of matches.
@@ -37,7 +35,7 @@ class CutTiles:
         Whether no tile had to be turned.
     """
 
-    pixels: npt.NDArray[np.float32]
+    pixels: Any
     columns: dict[str, npt.NDArray[Any]]
     upright: bool
 
@@ -76,34 +74,66 @@ def cut_tiles(
     CutTiles
         Without tiles of which too little was observed.
     """
-    numbers = sorted(matches)
-
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(_STAGE, done, total)
-
+    cutting = Cutting(parameters, transforms, origin)
     pixels = cut_matches(
         frames,
         matches,
-        upsample=parameters.upsample,
+        **cutting.options,
         transforms=transforms,
-        origin=origin,
-        interpolation=parameters.interpolation,
         num_workers=num_workers,
-        progress=report,
+        progress=reporting(progress, "cutting", matches),
     )
-    parts = [
-        _columns(matches[number], number, transforms, origin)
-        for number in numbers
-        if len(matches[number])
-    ]
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    seen = np.array([np.isfinite(tile).mean() for tile in pixels]) >= parameters.coverage
-    if not seen.all():
-        pixels = pixels[seen]
-        columns = {name: column[seen] for name, column in columns.items()}
-    upright = not (np.any(columns["angle"] % 360) or np.any(columns["mirror"]))
-    return CutTiles(pixels, columns, upright)
+    seen = np.array([cutting.is_seen(tile) for tile in pixels])
+    return cutting.result(pixels if seen.all() else pixels[seen], matches, seen)
+
+
+@dataclass(frozen=True, eq=False)
+class Cutting:
+    """How tiles are cut: see `cut_tiles`."""
+
+    parameters: TemplateParameters
+    transforms: Sequence[Transform] | None
+    origin: tuple[int, int]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those of `cut_matches`, but for the transforms."""
+        return {
+            "upsample": self.parameters.upsample,
+            "origin": self.origin,
+            "interpolation": self.parameters.interpolation,
+        }
+
+    def transform(self, number: int) -> Transform | None:
+        """Displacement of a frame, None where matches lie in the frames themselves."""
+        return None if self.transforms is None else self.transforms[number]
+
+    def is_seen(self, tile: npt.NDArray[Any]) -> bool:
+        """Whether enough of a tile was observed."""
+        return bool(np.isfinite(tile).mean() >= self.parameters.coverage)
+
+    def result(
+        self, pixels: Any, matches: Mapping[int, Matches], seen: npt.NDArray[np.bool_]
+    ) -> CutTiles:
+        """Tiles that were observed, with their columns."""
+        parts = [
+            _columns(found, number, self.transforms, self.origin)
+            for number, found in sorted(matches.items())
+            if len(found)
+        ]
+        columns = {name: np.concatenate([part[name] for part in parts])[seen] for name in parts[0]}
+        upright = not (np.any(columns["angle"] % 360) or np.any(columns["mirror"]))
+        return CutTiles(pixels, columns, upright)
+
+
+def reporting(
+    progress: Progress | None, doing: str, matches: Mapping[int, Matches]
+) -> Callable[[int, int], None] | None:
+    """What is told of one stage, which says how many tiles there are."""
+    if progress is None:
+        return None
+    report, stage = progress, f"{doing} {sum(map(len, matches.values()))} tiles"
+    return lambda done, total: report(stage, done, total)
 
 
 def _columns(
@@ -153,7 +183,8 @@ def tile_signal(
         ("y", "x"), tiles.pixels.shape[1:], layout.scale, layout.units, strict=True
     ):
         axes.append({"name": name, "size": size, "scale": scale / factor, "units": units})
-    result: BaseSignal = Signal2D(
+    of_class = LazySignal2D if hasattr(tiles.pixels, "dask") else Signal2D
+    result: BaseSignal = of_class(
         tiles.pixels,
         axes=axes,
         metadata=_metadata(signal),

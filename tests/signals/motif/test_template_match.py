@@ -319,6 +319,43 @@ def test_the_table_as_text_and_for_pandas(tmp_path, tiles) -> None:
     np.testing.assert_array_equal(frame["score"], table.score)
 
 
+def test_a_threshold_chosen_afterwards_is_recorded(series, roi) -> None:
+    found = series.smartalign.find_motif(roi, show_progressbar=False)
+    chosen = found.with_threshold(0.5).tiles(show_progressbar=False)
+    *_, step = chosen.metadata.Smart_align.steps
+    assert step["parameters"]["threshold"] == 0.5
+    again = series.template_match(roi, threshold=0.5, show_progressbar=False)
+    assert len(again.smartalign.matches) == len(chosen.smartalign.matches)
+    np.testing.assert_allclose(again.data, chosen.data, atol=1e-3)
+
+
+def test_the_average_of_a_tile_that_was_found_once_is_that_tile(tiles) -> None:
+    one = tiles.smartalign.select_tiles([3])
+    np.testing.assert_array_equal(one.smartalign.average().data, tiles.data[3])
+
+
+def test_a_motif_that_becomes_another_site_is_told() -> None:
+    # Correlation does not tell bright columns from faint ones, and the bright ones win.
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[:160, :160]
+    pixels = rng.normal(0, 0.05, (160, 160))
+    for top in range(8, 160, 16):
+        for left in range(8, 160, 16):
+            spot = np.exp(-((y - top) ** 2 + (x - left) ** 2) / 8)
+            shade = np.exp(-((y - top - 8) ** 2 + (x - left - 8) ** 2) / 8)
+            pixels += spot + 0.2 * shade
+    image = hs.signals.Signal2D(pixels)
+    with pytest.warns(SeriesWarning, match="is not among the matches") as caught:
+        image.template_match((76, 85, 76, 85), show_progressbar=False)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        image.template_match((68, 77, 68, 77), show_progressbar=False)
+    noise = hs.signals.Signal2D(rng.normal(size=(64, 64)))
+    with pytest.warns(SeriesWarning, match="Only the region itself"):
+        noise.template_match((20, 40, 20, 40), show_progressbar=False)
+
+
 def test_a_corrupt_table_is_told(tiles) -> None:
     spoiled = tiles.deepcopy()
     spoiled.metadata.Smart_align.matches.y = np.zeros(3)
