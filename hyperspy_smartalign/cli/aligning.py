@@ -91,8 +91,10 @@ def align_files(
                 average = average_of(aligned, given["output"])
                 save_summary(series, aligned, average, aside(figure))
     from hyperspy_smartalign.cli.describing import alignment_lines
+    from hyperspy_smartalign.signals.recording import has_matches
 
-    report.result("\n".join(alignment_lines(aligned.smartalign.alignment)))
+    lines = alignment_lines(aligned.smartalign.alignment, of_tiles=has_matches(aligned))
+    report.result("\n".join(lines))
     for path in outputs:
         report.progress(f"Wrote {path}")
 

@@ -8,8 +8,10 @@ import click
 
 from hyperspy_smartalign import __version__
 from hyperspy_smartalign.cli.apply import apply
+from hyperspy_smartalign.cli.cleaning import clean_up
 from hyperspy_smartalign.cli.demo import demo
 from hyperspy_smartalign.cli.info import info
+from hyperspy_smartalign.cli.motif import motif
 from hyperspy_smartalign.cli.nonrigid import nonrigid
 from hyperspy_smartalign.cli.rigid import rigid
 
@@ -22,13 +24,13 @@ output, progress and warnings to the standard error.
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="smartalign")
 def smartalign() -> None:
-    """Align series of microscope images, and look at the result.
+    """Align series of microscope images, gather repeats of a motif, and look at the result.
 
     "smartalign demo" shows on a simulated series what the package does.
     """
 
 
-for _command in (demo, info, rigid, nonrigid, apply):
+for _command in (demo, info, rigid, nonrigid, motif, apply, clean_up):
     smartalign.add_command(_command)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from hyperspy_smartalign.cli.reading import (
     load_other,
     loading_options,
     paths_of,
+    single_images_allowed,
 )
 from hyperspy_smartalign.cli.results import (
     applying_options,
@@ -48,9 +50,12 @@ def _apply(report: Reporter, /, aligned: str, files: tuple[str, ...], **given: A
     report.progress(f"Reading the alignment in {source}")
     with report.working():
         alignment = load_alignment(Path(source))
-    series = load_other(paths, given, n_frames=alignment.n_frames, report=report)
+    n_frames, steps = _frames_and_steps(alignment)
+    one = single_images_allowed() if n_frames == 1 else contextlib.nullcontext()
+    with one:
+        series = load_other(paths, given, n_frames=n_frames, report=report)
     if given["as_aligned"]:
-        series = prepared_alike(series, alignment.steps, report=report)
+        series = prepared_alike(series, steps, report=report)
     if holds_spectra(series):
         _apply_to_spectra(series, alignment, given, inputs=inputs, report=report)
     else:
@@ -59,9 +64,19 @@ def _apply(report: Reporter, /, aligned: str, files: tuple[str, ...], **given: A
         report.progress(f"Wrote {path}")
 
 
+def _frames_and_steps(alignment: Alignment | BaseSignal) -> tuple[int, Sequence[Mapping[str, Any]]]:
+    """Number of frames that were aligned or searched, and what was done before."""
+    from hyperspy_smartalign.signals import recording
+    from hyperspy_smartalign.transforms.alignment import Alignment
+
+    if isinstance(alignment, Alignment):
+        return alignment.n_frames, alignment.steps
+    return alignment.smartalign.matches.parent.n_frames, recording.steps_of(alignment)
+
+
 def _apply_to_images(
     series: BaseSignal,
-    alignment: Alignment,
+    alignment: Alignment | BaseSignal,
     given: Mapping[str, Any],
     *,
     inputs: list[Path],
@@ -80,7 +95,7 @@ def _apply_to_images(
 
 def _apply_to_spectra(
     series: BaseSignal,
-    alignment: Alignment,
+    alignment: Alignment | BaseSignal,
     given: Mapping[str, Any],
     *,
     inputs: list[Path],
@@ -107,7 +122,11 @@ def _apply_to_spectra(
 
 
 def _into_file(
-    series: BaseSignal, alignment: Alignment, given: Mapping[str, Any], *, report: Reporter
+    series: BaseSignal,
+    alignment: Alignment | BaseSignal,
+    given: Mapping[str, Any],
+    *,
+    report: Reporter,
 ) -> BaseSignal:
     """The verb, which writes aside, renames when all is done, and keeps its state meanwhile."""
     from hyperspy_smartalign.signals.spectra.checkpoints import working_folder
@@ -156,9 +175,9 @@ apply = Command(
     help="""Apply an alignment to images or spectra that were recorded in the same scan.
 
     ALIGNED is what smartalign rigid or nonrigid wrote: the aligned series or the alignment
-    (.npz). FILE is the series of the other detector: images as for smartalign rigid, or spectrum
-    images, in one file or a file a frame. Spectra are read frame by frame, and added up. Where
-    files hold several signals, the one series of spectra is taken, else the one of images;
-    --signal chooses.
+    (.npz); or what smartalign motif wrote: the same tiles are then cut out of FILE. FILE is the
+    series of the other detector: images as for smartalign rigid, or spectrum images, in one file
+    or a file a frame. Spectra are read frame by frame, and added up. Where files hold several
+    signals, the one series of spectra is taken, else the one of images; --signal chooses.
     """,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,9 @@ _TIMES = {
     "frame_time": "frame",
     "frame_gap": "gap between frames",
 }
+_BYTE_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+_PER_LINE = 10
+_SIDES = ("left", "right", "top", "bottom")
 _TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -39,21 +42,34 @@ def signal_lines(signal: BaseSignal, *, steps: Sequence[dict[str, Any]]) -> Iter
         yield f"axis       {_axis(axis)}"
     geometry = recording.scan_geometry_of(signal)
     yield f"scan       {'not known' if geometry is None else geometry_text(geometry)}"
+    of_tiles = recording.has_matches(signal)
+    if of_tiles:
+        yield from tiles_lines(signal)
     if recording.has_alignment(signal):
-        yield from alignment_lines(recording.alignment_of(signal))
+        yield from alignment_lines(recording.alignment_of(signal), of_tiles=of_tiles)
     else:
         yield "alignment  none"
     yield from _steps_lines(steps)
 
 
-def alignment_lines(alignment: Alignment) -> Iterator[str]:
-    """What an alignment is, and how far to trust it."""
+def alignment_lines(alignment: Alignment, *, of_tiles: bool = False) -> Iterator[str]:
+    """What an alignment is, and how far to trust it.
+
+    Parameters
+    ----------
+    alignment : Alignment
+        Of the frames of a series, or of tiles, which do not drift.
+    of_tiles : bool
+        Which of both.
+    """
+    frame = "tile" if of_tiles else "frame"
     kinds = sorted({transform.kind for transform in alignment.transforms})
     height, width = alignment.frame_shape
     rows, columns = alignment.canvas.shape
     yield (
-        f"alignment  {alignment.n_frames} frames of {height} x {width} px, {' and '.join(kinds)}, "
-        f"onto {rows} x {columns} px at row {alignment.canvas.top}, column {alignment.canvas.left}"
+        f"alignment  {alignment.n_frames} {frame}s of {height} x {width} px, "
+        f"{' and '.join(kinds)}, onto {rows} x {columns} px at row {alignment.canvas.top}, "
+        f"column {alignment.canvas.left}"
     )
     used = ~alignment.excluded
     shifts = alignment.shifts[used]
@@ -63,12 +79,56 @@ def alignment_lines(alignment: Alignment) -> Iterator[str]:
             f"shifts     y {low[0]:.2f} to {high[0]:.2f}, x {low[1]:.2f} to {high[1]:.2f} px "
             "(measured displacement of the content)"
         )
-    rate = drift_text(alignment)
+    rate = "" if of_tiles else drift_text(alignment)
     if rate:
         yield f"drift      {rate}"
     yield f"precision  {_precision(alignment)}"
-    yield from _excluded_lines(alignment)
-    yield f"doubtful   {_doubtful(alignment)}"
+    yield from _excluded_lines(alignment, frame)
+    if not of_tiles:
+        yield f"doubtful   {_doubtful(alignment)}"
+
+
+def tiles_lines(signal: BaseSignal) -> Iterator[str]:
+    """How many tiles a signal is made of, from which frames, and how like the motif they are."""
+    table = signal.smartalign.matches
+    rows, columns = table.tile_shape
+    counts = np.bincount(table.frame, minlength=table.parent.n_frames)
+    searched = _searched_frames(signal, table.parent)
+    enlarged = f", {table.upsample:g} pixels of a tile a px" if table.upsample != 1 else ""
+    yield (
+        f"tiles      {len(table)} of {rows} x {columns} px from {len(searched)} "
+        f"frame{'' if len(searched) == 1 else 's'}{enlarged}"
+    )
+    if len(counts) > 1:
+        for start in range(0, len(searched), _PER_LINE):
+            part = [f"{frame}: {counts[frame]}" for frame in searched[start : start + _PER_LINE]]
+            yield f"in frame   {', '.join(part)}"
+    low, high = table.threshold.min(), table.threshold.max()
+    yield f"threshold  {low:.3g}{'' if low == high else f' to {high:.3g}'}"
+    if len(table):
+        given, *refined = (f"{peak:.3g}" for peak in table.peak_scores)
+        medians = f"median {given}" + (f", refined {', '.join(refined)}" if refined else "")
+        yield f"scores     {table.score.min():.3g} to {table.score.max():.3g}; {medians}"
+
+
+def _searched_frames(signal: BaseSignal, parent: Alignment) -> list[int]:
+    """Numbers of the frames that tiles were cut out of."""
+    from hyperspy_smartalign.signals import recording
+
+    kept = np.flatnonzero(~parent.excluded).tolist()
+    for step in recording.steps_of(signal):
+        if step["name"] == "template_match":
+            frames = dict(step["parameters"]).get("frames")
+            return kept if frames is None else sorted({int(frame) for frame in frames} & {*kept})
+    return kept
+
+
+def in_bytes(size: float) -> str:
+    """A number of bytes in the unit that fits."""
+    for factor, unit in _BYTE_UNITS:
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size:.0f} B"
 
 
 def frames_in(signal: BaseSignal) -> int:
@@ -140,16 +200,16 @@ def _precision(alignment: Alignment) -> str:
     return f"y {middle[0]:.2g}, x {middle[1]:.2g} px (median standard error of a shift)"
 
 
-def _excluded_lines(alignment: Alignment) -> Iterator[str]:
+def _excluded_lines(alignment: Alignment, frame: str) -> Iterator[str]:
     frames = np.flatnonzero(alignment.excluded)
     if not len(frames):
-        yield "excluded   no frame"
+        yield f"excluded   no {frame}"
     by_reason: dict[str, list[int]] = {}
-    for frame in frames:
-        reason = alignment.exclusion_reasons[frame] or "no reason recorded"
-        by_reason.setdefault(reason, []).append(int(frame))
+    for number in frames:
+        reason = alignment.exclusion_reasons[number] or "no reason recorded"
+        by_reason.setdefault(reason, []).append(int(number))
     for reason, numbers in by_reason.items():
-        yield f"excluded   {_frames(numbers)}: {reason}"
+        yield f"excluded   {_frames(numbers, frame)}: {reason}"
 
 
 def _doubtful(alignment: Alignment) -> str:
@@ -167,8 +227,8 @@ def _doubtful(alignment: Alignment) -> str:
     )
 
 
-def _frames(numbers: Sequence[int]) -> str:
-    return f"frame{'' if len(numbers) == 1 else 's'} {listed(numbers)}"
+def _frames(numbers: Sequence[int], frame: str = "frame") -> str:
+    return f"{frame}{'' if len(numbers) == 1 else 's'} {listed(numbers)}"
 
 
 def _steps_lines(steps: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -183,14 +243,18 @@ def _changed(name: str, parameters: dict[str, Any]) -> str:
     """The parameters of a step that differ from their defaults, where those are known."""
     from hyperspy_smartalign.parameters import (
         ApplyParameters,
+        NonrigidParameters,
         PrepareParameters,
         RigidParameters,
+        TemplateParameters,
     )
 
     tools = {
+        "align_nonrigid": NonrigidParameters,
         "align_rigid": RigidParameters,
         "apply_alignment": ApplyParameters,
         "prepare": PrepareParameters,
+        "template_match": TemplateParameters,
     }
     if name in tools:
         known = {key: parameters[key] for key in tools[name].names() if key in parameters}
@@ -202,6 +266,12 @@ def _changed(name: str, parameters: dict[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
+    if hasattr(value, "as_dictionary"):
+        value = value.as_dictionary()
+    if isinstance(value, Mapping):
+        # Files put the sides of a region in alphabetical order.
+        names = sorted(value, key=lambda name: _SIDES.index(name) if name in _SIDES else -1)
+        return " ".join(f"{name} {_short(value[name])}" for name in names)
     if isinstance(value, np.ndarray) and value.ndim > 1:
         return f"array of {value.shape}"
     if isinstance(value, (list, tuple, np.ndarray)) and len(value) > 4:

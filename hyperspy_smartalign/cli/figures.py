@@ -1,7 +1,8 @@
-"""The summary figures of alignments, from signals to a file."""
+"""The summary figures of alignments and of searches, from signals to a file."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
 _RESOLUTION = 110
+# Of the figure of a search, in inches: width, and heights of the image and of four stages.
+_WIDTH = 8.4
+_HEIGHTS = (6.4, 4.4)
+_STAGES = 4
 
 
 def save_summary(series: BaseSignal, aligned: BaseSignal, average: BaseSignal, path: Path) -> None:
@@ -38,6 +43,32 @@ def save_summary(series: BaseSignal, aligned: BaseSignal, average: BaseSignal, p
     made = draw(series, aligned, np.asarray(average.data, np.float64))
     # The axes may sit in a part of the figure; its canvas knows the whole.
     figure: Any = made["before"].figure.canvas.figure
+    save_and_close(figure, path, dots_per_inch=_RESOLUTION)
+
+
+def save_motif(tiles: BaseSignal, searched: BaseSignal, path: Path) -> None:
+    """Draw where tiles lie, and how their motif was refined, into a file.
+
+    Parameters
+    ----------
+    tiles : Signal2D
+        Tiles with their table of matches.
+    searched : Signal2D
+        The image or series that was searched.
+    path : Path
+        File to write; its suffix is the format.
+    """
+    from hyperspy_smartalign.plotting.style import new_figure, save_and_close
+    from hyperspy_smartalign.signals import recording
+
+    aligned_series = searched.axes_manager.navigation_size > 1 and recording.has_alignment(searched)
+    image = searched.smartalign.average() if aligned_series else searched
+    blocks = math.ceil(len(tiles.smartalign.matches.stages) / _STAGES)
+    heights = (_HEIGHTS[0], blocks * _HEIGHTS[1])
+    figure = new_figure((_WIDTH, sum(heights)))
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=heights).ravel()
+    tiles.smartalign.plot_matches(image, fig=upper)
+    tiles.smartalign.plot_motif(fig=lower)
     save_and_close(figure, path, dots_per_inch=_RESOLUTION)
 
 

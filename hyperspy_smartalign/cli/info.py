@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from hyperspy_smartalign.cli.command import Command, Reporter
-from hyperspy_smartalign.cli.reading import files_argument, paths_of
+from hyperspy_smartalign.cli.reading import files_argument, paths_of, single_images_allowed
 
 
 @click.pass_obj
@@ -43,7 +43,7 @@ def _described(path: Path, report: Reporter) -> Iterator[str]:
         for line in alignment_lines(Alignment.load(path)):
             yield f"  {line}"
         return
-    with report.working():
+    with report.working(), single_images_allowed():
         (loaded,) = load_series(path, lazy=True, stack=False)
     signals: dict[str, Any] = loaded if isinstance(loaded, dict) else {"": loaded}
     yield str(path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,15 +72,20 @@ def loading_options(*, lazy_spectra: bool = False) -> list[SectionOption]:
             help="Sort files by name, numbers as numbers (2 before 10), not as a shell does. "
             "Otherwise they are taken in the order given.",
         ),
-        SectionOption(
-            ["--reader", "reader"],
-            type=_setting,
-            multiple=True,
-            metavar="KEY=VALUE",
-            section=_SECTION,
-            help="Option of HyperSpy's reader, such as sum_frames=False. Can be repeated.",
-        ),
+        reader_option("--reader", section=_SECTION),
     ]
+
+
+def reader_option(name: str, *, section: str, of: str = "HyperSpy's reader") -> SectionOption:
+    """Option for what a reader of files is told."""
+    return SectionOption(
+        [name],
+        type=_setting,
+        multiple=True,
+        metavar="KEY=VALUE",
+        section=section,
+        help=f"Option of {of}, such as sum_frames=False. Can be repeated.",
+    )
 
 
 def paths_of(files: Sequence[str], *, sort: bool = True) -> list[Path]:
@@ -116,6 +123,26 @@ def load(paths: Sequence[Path], given: Mapping[str, Any], *, report: Reporter) -
             stack=True if given["stack"] else None,
             **dict(given["reader"]),
         )
+    return _only_image(loaded) if isinstance(loaded, dict) else loaded
+
+
+def load_image(path: Path, *, report: Reporter) -> Any:
+    """The one image in a file: a signal, or the array in an .npy file.
+
+    Raises
+    ------
+    ValueError
+        The file cannot be read, or holds several images.
+    """
+    from hyperspy_smartalign.signals.loading import load_series
+
+    report.progress(f"Reading {path}")
+    if path.suffix.lower() == ".npy":
+        import numpy as np
+
+        return np.load(path, allow_pickle=False)
+    with report.working():
+        (loaded,) = load_series(path, stack=False)
     return _only_image(loaded) if isinstance(loaded, dict) else loaded
 
 
@@ -160,14 +187,15 @@ def load_other(
         )
 
 
-def load_alignment(path: Path) -> Alignment:
-    """The alignment in an .npz file, or the one that the signal in a file carries.
+def load_alignment(path: Path) -> Alignment | BaseSignal:
+    """The alignment in an .npz file, or that of the signal in a file; or a stack of tiles.
 
     Raises
     ------
     ValueError
-        The file cannot be read, holds several signals, or carries no alignment.
+        The file cannot be read, holds several signals, or carries no alignment and no tiles.
     """
+    from hyperspy_smartalign.signals import recording
     from hyperspy_smartalign.signals.loading import load_series
     from hyperspy_smartalign.transforms.alignment import Alignment
 
@@ -178,7 +206,17 @@ def load_alignment(path: Path) -> Alignment:
         raise ValueError(
             f"{str(path)!r} holds {len(signal)} signals; give a file that smartalign rigid wrote."
         )
+    if recording.has_matches(signal):
+        return signal
     return Alignment.from_signal(signal)
+
+
+@contextlib.contextmanager
+def single_images_allowed() -> Iterator[None]:
+    """Say nothing of series of one frame, which cannot be aligned, but searched."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*the series has one frame")
+        yield
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""Options for what rigid and apply write, and the writing."""
+"""Options for what commands write, and the writing."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ RESULTS = "Results"
 def output_options() -> list[SectionOption]:
     """Files that align commands write, and whether they may replace others."""
     return [
-        _out(f"The aligned series, with its alignment ({', '.join(SERIES_SUFFIXES)})."),
+        out_option("The aligned series, with its alignment"),
         _average(f"The average of the aligned frames ({', '.join(AVERAGE_SUFFIXES)})."),
-        *_working_options(),
+        *working_options(),
     ]
 
 
 def applying_options() -> list[SectionOption]:
     """Files that apply writes, of images or of spectra."""
     return [
-        _out(
+        out_option(
             "The aligned series; of spectra the sum of the aligned frames, if --output says "
-            f"nothing else. With the alignment ({', '.join(SERIES_SUFFIXES)})."
+            "nothing else. With the alignment"
         ),
         _average(f"For images: the average of the aligned frames ({', '.join(AVERAGE_SUFFIXES)})."),
         SectionOption(
@@ -51,18 +51,19 @@ def applying_options() -> list[SectionOption]:
             help="For spectra: go on from the last finished frame, if the same command was broken "
             "off before.",
         ),
-        *_working_options(),
+        *working_options(),
     ]
 
 
-def _out(description: str) -> SectionOption:
+def out_option(description: str) -> SectionOption:
+    """The file that a command writes, of a format that keeps everything a signal knows."""
     return SectionOption(
         ["-o", "--out"],
         required=True,
         type=OutputPath(SERIES_SUFFIXES),
         metavar="FILE",
         section=RESULTS,
-        help=description,
+        help=f"{description} ({', '.join(SERIES_SUFFIXES)}).",
     )
 
 
@@ -76,7 +77,8 @@ def _average(description: str) -> SectionOption:
     )
 
 
-def _working_options() -> list[SectionOption]:
+def working_options() -> list[SectionOption]:
+    """Whether files may be replaced, and how many threads work."""
     return [
         SectionOption(
             ["--overwrite"],

@@ -19,15 +19,20 @@ from hyperspy_smartalign.parameters import (
     PrepareParameters,
     RampParameters,
     RigidParameters,
+    TemplateParameters,
 )
 
 TOOLS = {
     "rigid": (RigidParameters, PrepareParameters),
     "apply": (ApplyParameters,),
+    "motif": (TemplateParameters, PrepareParameters),
 }
 EVERY = [
     pytest.param(tool, spec, id=f"{tool.__name__}-{spec.name}")
-    for tool in (RigidParameters, PrepareParameters, RampParameters, ApplyParameters)
+    for tool in (
+        *(RigidParameters, PrepareParameters, RampParameters, ApplyParameters),
+        TemplateParameters,
+    )
     for spec in tool.specifications()
 ]
 # A value of each kind that is not the default, as text and as the parameters hold it.
@@ -52,6 +57,8 @@ def as_arguments(spec: ParameterSpec, *, prefix: str = "") -> tuple[list[str], A
         word = next(word for word in spec.choices if word != spec.default)
         return [f"--{name}", word], word
     text, value = BY_KIND[spec.kind]
+    if spec.kind == "numbers" and spec.high is not None:
+        text, value = "0.25,0.5", (0.25, 0.5)
     return [f"--{name}", text], value
 
 
@@ -70,7 +77,9 @@ def test_every_parameter_can_be_set(tool: type[Parameters], spec: ParameterSpec)
     assert others == {s.name: s.default for s in tool.specifications() if s.name != spec.name}
 
 
-@pytest.mark.parametrize("tool", [RigidParameters, PrepareParameters, ApplyParameters])
+@pytest.mark.parametrize(
+    "tool", [RigidParameters, PrepareParameters, ApplyParameters, TemplateParameters]
+)
 def test_no_option_is_the_default(tool: type[Parameters]) -> None:
     assert chosen(tool, parsed(tool, [])) == tool()
 
