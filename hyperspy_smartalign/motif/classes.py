@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +76,10 @@ def classify_tiles(
     ------
     ImportError
         If scikit-learn is not installed.
+    TypeError
+        If `classes` or `components` is no whole number.
     ValueError
-        If there are too few tiles for so many classes.
+        If there are too few tiles for so many classes, or the numbers are below 1.
 
     Notes
     -----
@@ -89,9 +92,10 @@ def classify_tiles(
     if stack.ndim != 3 or 0 in stack.shape:
         raise ValueError(f"tiles has shape {stack.shape}; give a stack (n, height, width).")
     n = len(stack)
+    if classes is not None:
+        classes = _counted("classes", classes, " or None")
+    components = _counted("components", components)
     wanted = _FEWEST * (1 if classes is None else classes)
-    if classes is not None and classes < 1:
-        raise ValueError(f"classes is {classes}; give 1 or more, or None.")
     if n < max(wanted, 2):
         raise ValueError(
             f"There are {n} tiles, too few for {classes or 1} class(es) of {_FEWEST} or more; "
@@ -130,6 +134,18 @@ def classify_tiles(
         variance_ratio=np.asarray(pca.explained_variance_ratio_, np.float64),
         weights=weights,
     )
+
+
+def _counted(name: str, number: int, otherwise: str = "") -> int:
+    """A whole number above zero."""
+    wanted = f"give a whole number of 1 or more{',' if otherwise else ''}{otherwise}."
+    try:
+        count = operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name} is {number!r}; {wanted}") from None
+    if count < 1:
+        raise ValueError(f"{name} is {number!r}; {wanted}")
+    return count
 
 
 def _telling(pca: Any, n: int, m: int) -> int:

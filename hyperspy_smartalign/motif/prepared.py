@@ -112,7 +112,13 @@ class PreparedFrame:
 
     @cached_property
     def _searched(self) -> SearchedFrame:
-        return SearchedFrame(self.pixels)
+        pixels = self.pixels
+        if len(self._frames) > 1 and pixels.dtype.kind == "f" and not np.isfinite(pixels).any():
+            raise ValueError(
+                f"Frame {self._number} of those that are searched has no finite pixel. Leave it "
+                "out with frames=[...]."
+            )
+        return SearchedFrame(pixels)
 
     @property
     def coefficients(self) -> FloatArray:

@@ -92,7 +92,7 @@ def find_motif(
     template, known = checked_motif(motif)
     if known is not None:
         template[~known] = np.nan
-    current = template.astype(np.float32)
+    current = np.ascontiguousarray(template, np.float32)
     noise: DoubleArray | None = None
     prepared = PreparedFrames(source)
     stages: list[Stage] = []
@@ -204,7 +204,7 @@ class _Search:
     def sites(self, candidates: Matches) -> tuple[Matches, npt.NDArray[np.bool_]]:
         """Candidates without those too near to a better one, and which are on other sites."""
         none = np.zeros(len(candidates), np.bool_)
-        if self.options.min_distance is not None or self.fixed is not None:
+        if self.options.min_distance is not None or self.options.other_sites:
             return candidates, none  # as the user says
         places, score, frame = candidates.centres, candidates.score, candidates.frame
         found = other_sites(places, score, frame=frame)

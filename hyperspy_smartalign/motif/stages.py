@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,23 +46,39 @@ class Stage:
         """The candidates that were accepted."""
         return self.candidates.chosen(self.accepted)
 
+    @property
+    def in_words(self) -> str:
+        """How many candidates are matches, and with which threshold."""
+        low, high = self.threshold.min(), self.threshold.max()
+        threshold = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+        other = 0 if self.other_site is None else int(self.other_site.sum())
+        sites = f"; {other} lie on sites that only look like the motif" if other else ""
+        return (
+            f"{len(self.matches)} of {len(self.candidates)} candidates are matches, with the "
+            f"threshold {threshold}{sites}"
+        )
+
     def with_threshold(self, threshold: npt.ArrayLike) -> Stage:
         """The same search with another threshold, a number or one a frame.
 
-        It alone decides: candidates on other sites are accepted too.
+        Candidates on other sites stay rejected.
 
         Raises
         ------
         ValueError
             If it is neither.
         """
-        given = np.asarray(threshold, np.float64)
+        try:
+            given = np.asarray(threshold, np.float64)
+        except (TypeError, ValueError):
+            given = np.array(np.nan)
         if given.shape not in ((), (1,), self.threshold.shape) or not np.isfinite(given).all():
+            n = len(self.threshold)
+            several = f", or one for each of the {n} frames" if n > 1 else ""
             raise ValueError(
-                f"threshold is {threshold!r}; give a finite number, or one for each of the "
-                f"{len(self.threshold)} frames."
+                f"threshold is {reprlib.repr(threshold)}; give a finite number{several}."
             )
-        return replace(self, threshold=np.full(self.threshold.shape, given), other_site=None)
+        return replace(self, threshold=np.full(self.threshold.shape, given))
 
     def histogram(
         self, *, bins: int = 64, score_range: tuple[float, float] | None = None

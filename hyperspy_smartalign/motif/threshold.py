@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +59,8 @@ def score_histogram(
 
     Raises
     ------
+    TypeError
+        If `bins` is no whole number, or `score_range` are no two numbers.
     ValueError
         If there is no bin, or the range is empty.
     """
@@ -64,7 +68,19 @@ def score_histogram(
     values = values[np.isfinite(values)]
     if score_range is None:
         score_range = min(float(values.min(initial=1.0)), 0.99), 1.0
-    low, high = score_range
+    try:
+        bins = operator.index(bins)
+    except TypeError:
+        raise TypeError(
+            f"bins={reprlib.repr(bins)} is not a whole number; give the number of bars, such as 64."
+        ) from None
+    try:
+        low, high = (float(end) for end in score_range)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"score_range={reprlib.repr(score_range)} are not two numbers; give the lowest and the "
+            "highest score, such as (0.2, 1)."
+        ) from None
     if bins < 1 or not low < high:
         raise ValueError(
             f"bins={bins} and score_range={score_range} make no histogram; give one bin or more "

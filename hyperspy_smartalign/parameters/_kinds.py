@@ -241,11 +241,24 @@ class IndexPairs(Kind):
 
 
 class Numbers(Kind):
-    """A number, or one number a frame; `low` and `high` bound each."""
+    """A number, or several; `low` and `high` bound each.
+
+    Parameters
+    ----------
+    noun : str
+        What the number and the several are, in words.
+    **keywords
+        Those of every kind.
+    """
 
     kind = "numbers"
-    noun = "a number, or one number a frame"
     python_type = "float | Sequence[float]"
+
+    def __init__(
+        self, default: Any, *, noun: str = "a number, or one number a frame", **keywords: Any
+    ) -> None:
+        super().__init__(default, **keywords)
+        self.noun = noun
 
     def convert(self, value: Any) -> float | tuple[float, ...]:
         single = isinstance(value, _NUMBERS)

@@ -52,6 +52,7 @@ class TemplateParameters(Parameters):
     )
     angles = Numbers(
         0.0,
+        noun="an angle in degrees, or a list of one or more such as (0, 60, 120)",
         label="Rotations",
         desc=(
             "Angles by which the motif is turned, counter-clockwise on the screen, for grains of "
@@ -65,6 +66,16 @@ class TemplateParameters(Parameters):
         label="Mirrored motif",
         desc="Search the mirror image of the motif too.",
         group="motif",
+    )
+    other_sites = Flag(
+        False,
+        label="Other sites",
+        desc=(
+            "Accept candidates on sites of the lattice that only look like the motif, such as "
+            "those of another atom. Their scores are lower on the average, not one by one, so that "
+            "with noise no threshold keeps them apart."
+        ),
+        group="search",
     )
     min_distance = PositiveReal(
         None,

@@ -104,6 +104,10 @@ class Beginning:
         n = len(frames)
         region = region_of(signal, parameters.roi, frames.layout)
         window = _window(signal, parameters.crop)
+        if recording.has_matches(signal) and "crop" not in parameters.changed():
+            # A tile stays as large as the motif; beyond it the frame goes on.
+            height, width = frames.layout.frame_shape
+            window = 0, width, 0, height
         earlier = alignment_carried(signal, frames.layout, stacklevel=stacklevel)
         if source is not None:
             check_source(source, signal, earlier, stacklevel=stacklevel)

@@ -124,8 +124,17 @@ def test_small_motifs_are_not_taken_for_other_sites(repeats, shape):
     last = search.last
     assert last.other_site.sum() > 0.9 * len(last.matches)
     assert not last.accepted[last.other_site].any()
-    # Where the user gives the threshold, it alone decides.
-    assert len(last.with_threshold(-1).matches) == len(last.candidates)
+    assert len(last.with_threshold(-1).matches) == (~last.other_site).sum()
+
+
+def test_other_sites_are_taken_where_the_user_asks_for_them(repeats):
+    made = repeats(20, frames=1, shape=(20, 20))
+    plain = find_motif(made.frames, made.motif, TemplateParameters(threshold=0.3))
+    search = find_motif(
+        made.frames, made.motif, TemplateParameters(threshold=0.3, other_sites=True)
+    )
+    assert plain.last.other_site.sum() > 150
+    assert len(search.matches) > 1.8 * len(plain.matches)
 
 
 def test_a_smallest_distance_that_is_given_is_all_that_counts(repeats):

@@ -78,9 +78,11 @@ class TileWork:
         output = parameters.output
         if output == "auto":
             output = "sum" if belonging.layout.channel_shape else "series"
-        canvas = canvas_to_apply(
-            belonging.tiles.alignment, area=parameters.area, crop=parameters.crop
-        )
+        canvas = belonging.tiles.alignment.canvas
+        if {"area", "crop"} & parameters.changed().keys():
+            canvas = canvas_to_apply(
+                belonging.tiles.alignment, area=parameters.area, crop=parameters.crop
+            )
         work = cls(signal, belonging, parameters, canvas, output)
         work._check()
         return work

@@ -19,7 +19,7 @@ from hyperspy_smartalign.signals.motif.found import FoundMotif
 from hyperspy_smartalign.signals.motif.remembering import WorkingFolder
 from hyperspy_smartalign.signals.motif.searched_frames import FrameFiles, SearchedFrames
 from hyperspy_smartalign.signals.motif.searching import Plan
-from hyperspy_smartalign.signals.motif.templates import template_of
+from hyperspy_smartalign.signals.motif.templates import inverted, template_of
 from hyperspy_smartalign.signals.motif.working_folder import check_usable
 from hyperspy_smartalign.signals.progressing import Progress, progress_bar
 from hyperspy_smartalign.signals.staging import warn
@@ -56,6 +56,7 @@ def find(
     searched = plan.searched()
     region = given.region
     motif: Any = given.pixels if region is None else plan.region(region, searched)
+    warn(inverted(searched, motif) if region is None else [], stacklevel=stacklevel)
     messages = [*given.messages, *plan.messages]
     with contextlib.ExitStack() as stack:
         memory = None
@@ -86,9 +87,18 @@ def _doubts(plan: Plan, found: MotifSearch, region: Region) -> list[str]:
     left, right, top, bottom = region
     middle = (top + bottom - 1) / 2, (left + right - 1) / 2
     if len(found.matches) == 1:
+        room = np.subtract(plan.frames.layout.frame_shape, (bottom - top, right - left))
+        size = "smaller" if room.min() < min(bottom - top, right - left) else "larger"
         return [
-            "Only the region itself was found. Give a larger region, whose contrast stands out of "
-            "the noise, or a lower threshold."
+            f"Only the region itself was found. Give a {size} region, whose contrast stands out "
+            "of the noise, or a lower threshold."
+        ]
+    scores = found.peak_scores
+    if len(scores) > 1 and scores[-1] < 0.9 * scores[0]:
+        return [
+            f"The scores fell from {scores[0]:.2f} to {scores[-1]:.2f} as the motif was refined: "
+            "what is averaged is not alike. Give a larger region, whose contrast stands out of "
+            "the noise."
         ]
     own = found.matches.in_frame(0).centres
     distance = float(np.hypot(*(own - middle).T).min(initial=np.inf))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.motif import MotifSearch, NoMatchError
+from hyperspy_smartalign.motif import Matches, MotifSearch, NoMatchError
 from hyperspy_smartalign.parameters import TemplateParameters
 from hyperspy_smartalign.signals import origins, recording
 from hyperspy_smartalign.signals.motif.lazy_tiles import cut_tiles_lazily
@@ -46,21 +46,31 @@ class FoundMotif:
     template: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        stage = self.search.last
-        low, high = stage.threshold.min(), stage.threshold.max()
-        threshold = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
-        return (
-            f"FoundMotif({len(stage.matches)} of {len(stage.candidates)} candidates reach the "
-            f"threshold {threshold})"
-        )
+        return f"FoundMotif({self.search.last.in_words})"
 
     @property
     def threshold(self) -> npt.NDArray[np.float64]:
         """(m,) smallest score of a match in each image that was searched."""
         return self.search.last.threshold
 
+    @property
+    def motif(self) -> npt.NDArray[np.float32]:
+        """(h, w) motif of the last search: refined, unless ``refine=0``."""
+        return self.search.motif
+
+    @property
+    def matches(self) -> Matches:
+        """Candidates that are matches: `y`, `x` (px), `score`, `errors`, `frame` and others.
+
+        `frame` counts the images that were searched, from 0.
+        """
+        return self.search.matches
+
     def with_threshold(self, threshold: npt.ArrayLike) -> FoundMotif:
         """The same candidates with another threshold, a number or one for each image.
+
+        Candidates on sites of the lattice that only look like the motif stay rejected, whatever
+        their score; search with ``other_sites=True`` to choose by the threshold alone.
 
         Raises
         ------
@@ -89,6 +99,32 @@ class FoundMotif:
         """
         with progress_bar(show_progressbar) as progress:
             return self.cut(num_workers, progress, lazy=bool(lazy_output))
+
+    def score_map(self, frame: int | None = None) -> BaseSignal:
+        """Scores of the motif that was searched last, at every place of an image.
+
+        The motif is searched upright.
+
+        Parameters
+        ----------
+        frame : int, optional
+            Number of the frame; by default the first that was searched.
+
+        Returns
+        -------
+        Signal2D
+            -1 to 1, on the axes of the image: the score of the tile about each pixel, or about
+            the corner between four for even sizes. Tiles lie inside the frame, so it is smaller
+            by the motif. NaN where too little was observed.
+
+        Raises
+        ------
+        ValueError
+            The frame was not searched.
+        """
+        from hyperspy_smartalign.signals.motif import score_maps
+
+        return score_maps.score_map_of(self, frame=frame)
 
     def plot_scores(
         self,

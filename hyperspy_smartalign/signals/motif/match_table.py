@@ -181,24 +181,46 @@ class MatchTable:
         frames = len(np.unique(self.columns["frame"]))
         return f"MatchTable({len(self)} tiles of {h} x {w} px from {frames} frame(s))"
 
+    @property
+    def calibrated(self) -> dict[str, npt.NDArray[np.float64]]:
+        """(n,) centres of the tiles on the axes of the image that was searched, such as "y (nm)".
+
+        Empty where the image has no calibration.
+        """
+        parent = self.parent
+        places = zip(
+            "yx",
+            parent.frame_units,
+            parent.frame_scale,
+            parent.frame_offset,
+            parent.canvas.origin,
+            strict=True,
+        )
+        return {
+            f"{axis} ({units})": offset + (self.columns[axis] + origin) * scale
+            for axis, units, scale, offset, origin in places
+            if units != "px"
+        }
+
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the columns to a text file, with their names in the first line.
+
+        Places are in pixels, and on the axes too where the image is calibrated.
 
         Parameters
         ----------
         path : path
             The file; one that exists is replaced.
         """
+        columns = {**self.columns, **self.calibrated}
         # "\n" on all systems, which every reader takes.
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(self.columns)
-            writer.writerows(
-                zip(*(column.tolist() for column in self.columns.values()), strict=True)
-            )
+            writer.writerow(columns)
+            writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
 
     def to_pandas(self) -> Any:
-        """The columns as a ``pandas.DataFrame``.
+        """The columns as a ``pandas.DataFrame``, with places on the axes as in `to_csv`.
 
         Raises
         ------
@@ -212,7 +234,7 @@ class MatchTable:
                 "to_pandas() needs pandas, which is not installed: pip install pandas. Without "
                 "it, use matches.columns or matches.to_csv(path)."
             ) from error
-        return pandas.DataFrame(dict(self.columns))
+        return pandas.DataFrame({**self.columns, **self.calibrated})
 
     def to_dict(self) -> dict[str, Any]:
         """Types that survive HyperSpy's files."""

@@ -46,7 +46,7 @@ class MotifPicker(plotting.ThresholdPicker):
         if fixed is None:
             fixed = found.parameters.fixed_threshold and len(np.unique(last.threshold)) == 1
         self._found = found
-        pictures = _Pictures(found)
+        pictures = Pictures(found)
         super().__init__(
             last.candidates,
             last.threshold,
@@ -56,6 +56,10 @@ class MotifPicker(plotting.ThresholdPicker):
             **pictures.calibration,
             **keywords,
         )
+
+    def __repr__(self) -> str:
+        picked = self._found.search.last.with_threshold(self.threshold)
+        return f"MotifPicker({picked.in_words})"
 
     @property
     def found(self) -> FoundMotif:
@@ -78,7 +82,7 @@ class MotifPicker(plotting.ThresholdPicker):
         return self.found.tiles(**keywords)
 
 
-class _Pictures:
+class Pictures:
     """The images that were searched, as figures show them."""
 
     def __init__(self, found: FoundMotif) -> None:
@@ -130,7 +134,7 @@ def plot_scores(
     chosen = np.ones(len(shown.candidates), np.bool_)
     threshold = shown.threshold
     if frame is not None:
-        index = _Pictures(found).index_of(frame)
+        index = Pictures(found).index_of(frame)
         chosen = shown.candidates.frame == index
         threshold = threshold[[index]]
     return plotting.plot_scores(
@@ -145,7 +149,7 @@ def plot_matches(
     found: FoundMotif, *, frame: int | None = None, outlines: bool = False, **keywords: Any
 ) -> Any:
     """Places of the candidates of a search; see ``FoundMotif.plot_matches``."""
-    pictures = _Pictures(found)
+    pictures = Pictures(found)
     index = pictures.index_of(frame)
     last = found.search.last
     here = last.candidates.frame == index
@@ -163,7 +167,7 @@ def plot_matches(
 def plot_motif(found: FoundMotif, **keywords: Any) -> Any:
     """Motif and scores of each stage of a search; see ``FoundMotif.plot_motif``."""
     stages = [StageRecord.of(stage) for stage in found.search.stages]
-    calibration = _Pictures(found).calibration
+    calibration = Pictures(found).calibration
     return plotting.plot_motif_stages(stages, **{**calibration, **keywords})
 
 
@@ -174,7 +178,7 @@ def markers(
     target = found.plan.signal if signal is None else signal
     last = found.search.last
     good = last.accepted
-    pictures = _Pictures(found)
+    pictures = Pictures(found)
     navigation = target.axes_manager.navigation_shape
     y, x = (_on_axis(target, axis, last.candidates) for axis in "yx")
     places = np.stack([x, y], axis=1)

@@ -49,6 +49,12 @@ _TWICE = (
 )
 
 
+_UNALIGNED = (
+    "The series carries no alignment, so its frames are averaged as they are. Unless they lie on "
+    "each other already, align them first: signal.align_rigid().template_match(...)."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class ChosenFrames:
     """Some of the frames of a series, counted anew.
@@ -177,7 +183,7 @@ class Plan:
             transforms=transforms,
             origin=(0, 0) if known is None or raw is None else known.canvas.origin,
             scan=known.scan if scan is None and known is not None else scan,
-            messages=(_TWICE,) if known is not None and raw is None else (),
+            messages=_messages(known, raw, search),
         )
 
     @classmethod
@@ -309,6 +315,13 @@ class Plan:
         if self.search == "average":
             return dict.fromkeys(map(int, self.kept), matches)
         return {int(number): matches.in_frame(k) for k, number in enumerate(self.kept)}
+
+
+def _messages(known: Alignment | None, raw: BaseSignal | None, search: str) -> tuple[str, ...]:
+    """What the user should know of a series."""
+    if known is not None:
+        return (_TWICE,) if raw is None else ()
+    return (_UNALIGNED,) if search == "average" else ()
 
 
 def images_of(signal: BaseSignal) -> Frames:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from hyperspy.roi import BaseROI, RectangularROI
 from hyperspy.signals import BaseSignal
 
+from hyperspy_smartalign.motif import noise_floor, score_map
+from hyperspy_smartalign.rigid.store import FrameSource
 from hyperspy_smartalign.signals.calibrating import conversion
 from hyperspy_smartalign.signals.cropping import Region
 from hyperspy_smartalign.signals.motif.straining import unit_cell
@@ -25,6 +27,8 @@ from hyperspy_smartalign.signals.validating import (
 SMALLEST_MOTIF = 4
 # Share by which pixel sizes may differ; over a motif of 50 px that is half a pixel.
 _TOLERANCE = 0.01
+# Scores of inverted contrast that are larger by this factor say that it is inverted.
+_INVERTED = 1.15
 _FORMS = (
     "Give a hs.roi.RectangularROI or (left, right, top, bottom), each an int (index) or a float "
     '(value on the axis), an image (Signal2D), a 2-D array, or "unit cell".'
@@ -163,3 +167,26 @@ def _refuse(template: BaseSignal, factors: list[float]) -> None:
         f"template with template.rebin(new_shape={shape}), or a series with "
         f"signal.smartalign.prepare(resample={1 / factors[0]:.4g})."
     )
+
+
+def inverted(searched: FrameSource | npt.NDArray[Any], motif: npt.NDArray[Any]) -> list[str]:
+    """What to say where a motif from outside has the contrast of another detector.
+
+    Parameters
+    ----------
+    searched : FrameSource or (h, w) array
+        What is searched; its first frame is looked at.
+    motif : (h, w) array
+        The motif.
+    """
+    frame = searched if isinstance(searched, np.ndarray) else searched.frame(0)
+    scores = score_map(frame, motif).values
+    seen = scores[np.isfinite(scores)]
+    best, worst = float(seen.max(initial=0.0)), float(seen.min(initial=0.0))
+    if -worst < _INVERTED * best or -worst < noise_floor(np.size(motif), scores.size):
+        return []
+    return [
+        f"The motif fits better with inverted contrast (score {worst:.2f} against {best:.2f}), as "
+        "when one image is bright field and the other dark field. Give its negative: "
+        "image.template_match(-template)."
+    ]

@@ -364,7 +364,7 @@ def test_markers_of_a_series_over_two_axes(series, roi) -> None:
 
 def test_markers_of_one_image_and_of_an_average(series, aligned, roi) -> None:
     image = series.inav[0]
-    found = image.smartalign.find_motif(roi, refine=0).with_threshold(-1)
+    found = image.smartalign.find_motif(roi, refine=0, other_sites=True).with_threshold(-1)
     accepted, rejected = found.markers()
     assert len(accepted) == len(found.search.last.candidates)
     # None is a marker as well.

@@ -43,6 +43,19 @@ def test_pixels_are_those_of_the_series(simulated, tiles, output) -> None:
     np.testing.assert_allclose(result.data, wanted, rtol=1e-5)
 
 
+def test_aligned_tiles_stay_as_large_as_the_motif(simulated, tiles) -> None:
+    result, _ = align(tiles)
+    assert result.data.shape == tiles.data.shape
+    assert simulated.series.apply_alignment(result).data.shape == tiles.data.shape
+    # Beyond a tile the frame goes on, so that nothing is missing.
+    table = tiles.smartalign.matches
+    inside = (np.abs(table.y - 55) < 35) & (np.abs(table.x - 47.5) < 28)
+    assert inside.any()
+    assert np.isfinite(result.data[inside]).all()
+    assert align(tiles, crop=True)[0].data.shape[1] == 24
+    assert align(tiles, crop=(4, 20, 4, 20))[0].data.shape[1:] == (16, 16)
+
+
 def test_otherwise_it_says_that_they_are_interpolated_twice(simulated, tiles) -> None:
     wanted = align(tiles)[0]
     copied = tiles.deepcopy()

@@ -310,7 +310,9 @@ def test_the_table_as_text_and_for_pandas(tmp_path, tiles) -> None:
     table = tiles.smartalign.matches
     table.to_csv(tmp_path / "matches.csv")
     read = np.genfromtxt(tmp_path / "matches.csv", delimiter=",", names=True)
-    assert read.dtype.names == tuple(table.columns)
+    # numpy spells "y (nm)" like this.
+    assert read.dtype.names == (*table.columns, "y_nm", "x_nm")
+    np.testing.assert_allclose(read["y_nm"], table.y * SCALE)
     np.testing.assert_array_equal(read["y"], table.y)
     np.testing.assert_array_equal(read["frame"], table.frame)
     pandas = pytest.importorskip("pandas")
@@ -354,6 +356,68 @@ def test_a_motif_that_becomes_another_site_is_told() -> None:
     noise = hs.signals.Signal2D(rng.normal(size=(64, 64)))
     with pytest.warns(SeriesWarning, match="Only the region itself"):
         noise.template_match((20, 40, 20, 40), show_progressbar=False)
+
+
+def test_a_motif_of_the_other_contrast_is_told(series, roi, tiles) -> None:
+    left, right, top, bottom = roi
+    image = series.inav[0]
+    motif = image.isig[left:right, top:bottom]
+    with pytest.warns(SeriesWarning, match="inverted contrast") as caught:
+        image.template_match(-motif, threshold=0, show_progressbar=False)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = image.template_match(motif, show_progressbar=False)
+    assert len(found.smartalign.matches) == np.sum(tiles.smartalign.matches.frame == 0)
+
+
+def test_columns_may_lie_one_after_the_other_in_memory(series, roi) -> None:
+    image = series.inav[0].deepcopy()
+    expected = image.template_match(roi, refine=0, show_progressbar=False)
+    image.data = np.asfortranarray(image.data)
+    found = image.template_match(roi, refine=0, show_progressbar=False)
+    np.testing.assert_array_equal(found.data, expected.data)
+
+
+def test_a_frame_without_pixels_is_named(series, roi) -> None:
+    spoiled = series.deepcopy()
+    spoiled.change_dtype("float32")
+    spoiled.data[2] = np.nan
+    with pytest.raises(ValueError, match=r"Frame 2 .* no finite pixel.*frames="):
+        spoiled.template_match(roi, show_progressbar=False)
+    found = spoiled.template_match(roi, frames=[0, 1, 3], show_progressbar=False)
+    assert set(found.smartalign.matches.frame) == {0, 1, 3}
+
+
+def test_places_on_the_axes_of_the_image(simulated, series, aligned, roi, tiles) -> None:
+    table = tiles.smartalign.matches
+    np.testing.assert_allclose(table.calibrated["x (nm)"], table.x * SCALE)
+    moved = series.deepcopy()
+    moved.axes_manager[-1].offset = 2.5
+    first, last = moved.axes_manager.signal_axes
+    assert first.offset + last.offset == 2.5
+    shifted = moved.template_match(roi, show_progressbar=False).smartalign.matches.calibrated
+    unit = "y (nm)" if last.offset else "x (nm)"
+    np.testing.assert_allclose(shifted[unit] - table.calibrated[unit], 2.5, atol=1e-9)
+    # On the canvas of an aligned series, whose first pixel lies elsewhere.
+    on_average = aligned.template_match(roi, show_progressbar=False).smartalign.matches
+    axis = aligned.axes_manager["x"]
+    np.testing.assert_allclose(on_average.calibrated["x (nm)"], axis.offset + on_average.x * SCALE)
+
+
+def test_the_score_map_lies_on_the_axes_of_the_image(series, roi) -> None:
+    found = series.smartalign.find_motif(roi, show_progressbar=False)
+    scores = found.score_map(frame=2)
+    best = found.search.last.candidates.in_frame(2)
+    k = int(np.argmax(best.score))
+    x, y = (
+        axis.value2index(c * SCALE)
+        for axis, c in zip(scores.axes_manager.signal_axes, (best.x[k], best.y[k]), strict=True)
+    )
+    assert scores.data[y, x] == pytest.approx(best.score[k], abs=0.02)
+    assert scores.data.max() == pytest.approx(best.score[k], abs=0.02)
+    with pytest.raises(ValueError, match="was not searched"):
+        found.score_map(frame=9)
 
 
 def test_a_corrupt_table_is_told(tiles) -> None:
