@@ -34,15 +34,15 @@ def signal_lines(signal: BaseSignal, *, steps: Sequence[dict[str, Any]]) -> Iter
     from hyperspy_smartalign.signals import recording
 
     data = signal.data
+    of_tiles = recording.has_matches(signal)
     size = float(data.size) * data.dtype.itemsize / 1e6
     yield f"class      {type(signal).__name__.removeprefix('Lazy')}"
-    yield f"shape      {_shape(signal)}"
+    yield f"shape      {_shape(signal, 'tile' if of_tiles else 'frame')}"
     yield f"pixels     {data.dtype.name}, {_byte_order(data.dtype)}{size:.4g} MB"
     for axis in signal.axes_manager._axes:
-        yield f"axis       {_axis(axis)}"
+        yield f"axis       {_axis(axis, of_tiles=of_tiles)}"
     geometry = recording.scan_geometry_of(signal)
     yield f"scan       {'not known' if geometry is None else geometry_text(geometry)}"
-    of_tiles = recording.has_matches(signal)
     if of_tiles:
         yield from tiles_lines(signal)
     if recording.has_alignment(signal):
@@ -162,7 +162,7 @@ def geometry_text(geometry: ScanGeometry) -> str:
     return ", ".join(parts)
 
 
-def _shape(signal: BaseSignal) -> str:
+def _shape(signal: BaseSignal, frame: str) -> str:
     manager = signal.axes_manager
     axes = manager.signal_axes
     content = (
@@ -175,7 +175,7 @@ def _shape(signal: BaseSignal) -> str:
         return content
     if manager.signal_dimension == 2:
         count = int(np.prod(navigation))
-        return f"{count} frame{'' if count == 1 else 's'} of {content}"
+        return f"{count} {frame}{'' if count == 1 else 's'} of {content}"
     return f"{' x '.join(map(str, navigation))} spectra of {content}"
 
 
@@ -183,8 +183,10 @@ def _byte_order(dtype: np.dtype[Any]) -> str:
     return "" if dtype.isnative else "of foreign byte order, "
 
 
-def _axis(axis: Any) -> str:
+def _axis(axis: Any, *, of_tiles: bool) -> str:
     name, units = (value if isinstance(value, str) else "" for value in (axis.name, axis.units))
+    if of_tiles and name == "frame":  # as every series axis is named when it is loaded
+        name = "tile"
     name = name or "(no name)"
     if not axis.is_uniform:
         return f"{name}: {axis.size}, not uniform, {units or 'no units'}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hyperspy_smartalign.cli.reading import files_argument, paths_of, single_ima
 
 @click.pass_obj
 def _info(report: Reporter, /, files: tuple[str, ...]) -> None:
-    for path in paths_of(files, sort=False):
+    for path in _paths_of(files):
         report.result("\n".join(_described(path, report)))
 
 
@@ -30,6 +31,21 @@ info = Command(
     steps that were taken. FILE is also an alignment saved as .npz.
     """,
 )
+
+
+def _paths_of(files: Sequence[str]) -> list[Path]:
+    try:
+        return paths_of(files, sort=False)
+    except ValueError:
+        from hyperspy_smartalign.signals.motif.working_folder import is_working_folder
+
+        for file in files:
+            if is_working_folder(Path(file).expanduser()):
+                raise ValueError(
+                    f"{file!r} is a working folder of template matching, and no file of images; "
+                    f"say what it keeps: smartalign clean-up {shlex.quote(file)} --list"
+                ) from None
+        raise
 
 
 def _described(path: Path, report: Reporter) -> Iterator[str]:

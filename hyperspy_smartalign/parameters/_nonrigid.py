@@ -248,7 +248,7 @@ class NonrigidParameters(Parameters):
         desc=(
             "True or 'common' crops to the area common to all frames, False or 'none' expands to "
             "all that any frame saw. A hs.roi.RectangularROI or (left, right, top, bottom) "
-            "returns that part of the aligned frame. Tiles of a motif stay as large as it with True."
+            "returns that part of the aligned frame. With True, tiles stay as large as the motif."
         ),
         group="output",
     )

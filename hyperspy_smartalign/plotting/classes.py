@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from hyperspy_smartalign.plotting.image import grey_limits, show_image
-from hyperspy_smartalign.plotting.places import show_frame
+from hyperspy_smartalign.plotting.matches import marker_size
+from hyperspy_smartalign.plotting.places import EDGE, show_frame
 from hyperspy_smartalign.plotting.style import (
     BLUE,
     ORANGE,
@@ -24,6 +26,13 @@ from hyperspy_smartalign.plotting.style import (
 # Of the palette of Okabe and Ito (2008), with a sign each, as colours alone do not tell six apart.
 _COLOURS = (BLUE, ORANGE, "#009E73", VERMILION, "#CC79A7", "#56B4E9")
 _SIGNS = "os^Dv*"
+# Diameter of a marker: this part of the distance to the next one, within limits, in points. That of
+# the rarest class is larger by the factor, as few marks among many are easily missed.
+_SHARE_OF_SPACING = 0.5
+_SIZES = (3.5, 9.0)
+_RAREST = 1.6
+# Inches of a mean and of the map.
+_MEAN, _MAP = 2.3, 5.4
 
 
 def plot_classes(
@@ -92,7 +101,7 @@ def plot_classes(
         raise ValueError(f"No tile comes from frame {frame}; there are tiles of {set(frames)}.")
     count = len(pictures)
     made = panels(
-        (1, count + 1), fig=fig, axes=axes, size=(2.3 * count + 4.2, 4.2), **_widths(count)
+        (1, count + 1), fig=fig, axes=axes, size=(_MEAN * count + _MAP, 5.4), **_widths(count)
     ).ravel()
     limits = grey_limits(*pictures)
     for k, (ax, picture) in enumerate(zip(made, pictures, strict=False)):
@@ -117,7 +126,7 @@ def plot_classes(
 
 
 def _widths(count: int) -> dict[str, Any]:
-    return {"width_ratios": [1.0] * count + [1.8]}
+    return {"width_ratios": [_MEAN] * count + [_MAP]}
 
 
 def _show_places(
@@ -129,20 +138,26 @@ def _show_places(
     image: npt.ArrayLike | None,
 ) -> None:
     show_frame(ax, shape, image)
-    size = float(np.clip(60 / np.sqrt(shown.sum()), 2.0, 7.0))
-    for k in np.unique(which):
+    size = marker_size(ax, int(shown.sum()), shape, share=_SHARE_OF_SPACING, limits=_SIZES)
+    present, counts = np.unique(which, return_counts=True)
+    # Rare classes lie over common ones.
+    order = np.argsort(-counts, kind="stable")
+    lines: dict[np.intp, Line2D] = {}
+    for k, total in zip(present[order], counts[order], strict=True):
         rows = shown & (which == k)
-        ax.plot(
+        rarity = 1 - total / counts.max()
+        (lines[k],) = ax.plot(
             places[rows, 1],
             places[rows, 0],
             _SIGNS[k % len(_SIGNS)],
             color=_COLOURS[k % len(_COLOURS)],
-            markersize=size,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
+            markersize=size * (1 + (_RAREST - 1) * rarity),
+            markeredgecolor=EDGE,
+            markeredgewidth=0.6,
             label=f"class {k}",
         )
     ax.legend(
+        handles=[lines[k] for k in present],
         fontsize=SMALL,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.02),

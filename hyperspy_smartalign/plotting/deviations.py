@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.patheffects import withStroke
 
-from hyperspy_smartalign.plotting.image import add_scale_bar
-from hyperspy_smartalign.plotting.places import show_frame
+from hyperspy_smartalign.plotting.matches import marker_size
+from hyperspy_smartalign.plotting.places import EDGE, scale_bar_below, show_frame
 from hyperspy_smartalign.plotting.style import (
     BLUE,
     GREY,
@@ -28,8 +30,15 @@ from hyperspy_smartalign.plotting.units import readable, round_length
 
 # A large deviation, the 95th percentile, is drawn this share of the frame's longer side long.
 _PART_OF_FRAME = 0.08
-# Deviations beyond so many standard errors share the last bin.
-_WIDEST = 6.0
+# The histogram reaches so many standard errors, or farther so that it shows this part of all.
+_NARROWEST = 5.0
+_SHOWN = 0.99
+# What errors alone would give is cut where it is so many times higher than all bars, as these would
+# be flat beside it.
+_TALLEST = 2.0
+# Diameter of the dots: this part of the distance to the next one, within limits, in points.
+_SHARE_OF_SPACING = 0.25
+_SIZES = (2.5, 5.0)
 # The ends of the colours are hard to see on white and on dark greys.
 _OUTLINE = [withStroke(linewidth=0.8, foreground="0.25")]
 _BINS = 49
@@ -61,7 +70,8 @@ def plot_deviations(
         Of each, (y, x) px.
     errors : (n, 2) array-like, optional
         Standard errors, px. With them the histogram counts deviations in standard errors, beside
-        the normal distribution that a perfect lattice would show.
+        the normal distribution that a perfect lattice would show. It shows 99 % of them or more;
+        the legend tells the share that lies beyond.
     number : (n,) array-like of int, optional
         Frame of each position.
     shape : (rows, columns)
@@ -112,7 +122,7 @@ def plot_deviations(
     ).ravel()
     show_frame(left, shape, image)
     _draw_arrows(left, places[shown], off[shown], shape, scale, units, enlarge)
-    add_scale_bar(left, shape, scale=scale[1], units=units)
+    scale_bar_below(left, shape, scale=scale[1], units=units)
     if len(np.unique(frames)) > 1:
         left.set_title(f"frame {frame}", fontsize=SMALL + 1)
     _draw_histogram(right, off, sigma, scale, units)
@@ -136,6 +146,7 @@ def _draw_arrows(
         wanted = _PART_OF_FRAME * max(shape) / large if large > 0 else 1.0
         enlarge = max(round_length(wanted), 1.0)
     factor, shown = readable(float(lengths.max()), units)
+    norm = Normalize(0.0, float(lengths.max()) * factor or 1.0)
     arrows = ax.quiver(
         places[:, 1],
         places[:, 0],
@@ -146,9 +157,23 @@ def _draw_arrows(
         scale_units="xy",
         scale=1 / enlarge,
         cmap=SEQUENTIAL,
+        norm=norm,
         width=0.004,
         headwidth=4,
         path_effects=_OUTLINE,
+    )
+    # Positions that hardly deviate have no arrow to be seen by.
+    size = marker_size(ax, len(places), shape, share=_SHARE_OF_SPACING, limits=_SIZES)
+    ax.scatter(
+        places[:, 1],
+        places[:, 0],
+        s=size**2,
+        c=lengths * factor,
+        cmap=SEQUENTIAL,
+        norm=norm,
+        edgecolors=EDGE,
+        linewidths=0.4,
+        zorder=arrows.get_zorder() + 0.1,
     )
     bar = ax.figure.colorbar(arrows, ax=ax, shrink=0.8, pad=0.02)
     bar.set_label(f"deviation ({shown}), arrows {enlarge:g} times longer", fontsize=SMALL)
@@ -162,10 +187,14 @@ def _draw_histogram(
     scale: tuple[float, float],
     units: str,
 ) -> None:
-    """In standard errors where these are known, else in units."""
+    """In standard errors where these are known, else in units.
+
+    Few deviations that lie far out are left out, and the legend says how many.
+    """
     known = np.isfinite(sigma).all(axis=1) & (sigma > 0).all(axis=1)
     if known.any():
-        values, widest = off[known] / sigma[known], _WIDEST
+        values = off[known] / sigma[known]
+        widest = max(_NARROWEST, math.ceil(1.05 * float(np.quantile(np.abs(values), _SHOWN))))
         label = "deviation / standard error"
     else:
         physical = off * scale
@@ -176,7 +205,7 @@ def _draw_histogram(
     edges = np.linspace(-widest, widest, _BINS + 1)
     for column, name, colour in ((0, "y", BLUE), (1, "x", VERMILION)):
         ax.hist(
-            np.clip(values[:, column], -widest, widest),
+            values[:, column],
             edges.tolist(),
             histtype="step",
             color=colour,
@@ -184,11 +213,17 @@ def _draw_histogram(
             label=f"along {name}",
         )
     if known.any():
-        middle = (edges[:-1] + edges[1:]) / 2
-        normal = np.exp(-(middle**2) / 2) / np.sqrt(2 * np.pi) * len(values) * (edges[1] - edges[0])
-        ax.plot(middle, normal, color=GREY, linewidth=1.2, label="errors alone")
+        expected = len(values) * np.diff([math.erf(edge / math.sqrt(2)) for edge in edges]) / 2
+        top, highest = float(expected.max()), ax.dataLim.ymax
+        cut = top > _TALLEST * highest
+        told = f"errors alone, up to {top:.0f}" if cut else "errors alone"
+        ax.stairs(expected, edges, color=GREY, linewidth=1.2, baseline=None, label=told)
+        ax.set_ylim(0, _TALLEST * highest if cut else 1.05 * max(top, highest))
+    beyond = float(np.mean(np.abs(values) > widest))
+    if beyond > 0:
+        ax.plot([], [], " ", label=f"{100 * beyond:.2g} % lie beyond")
     ax.set_xlabel(label, fontsize=SMALL + 1)
     ax.set_ylabel("number of positions", fontsize=SMALL + 1)
     ax.set_xlim(-widest, widest)
-    ax.legend(fontsize=SMALL, frameon=False)
+    ax.legend(fontsize=SMALL, edgecolor="none", framealpha=0.85)
     small_ticks(ax)

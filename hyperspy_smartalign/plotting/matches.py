@@ -219,8 +219,18 @@ def counted(accepted: npt.NDArray[np.bool_]) -> str:
     return f"{text}, {rejected:,} rejected" if rejected else text
 
 
-def marker_size(ax: Axes, n: int, shape: tuple[int, ...]) -> float:
-    """Diameter in points at which n markers on an image leave most of it free."""
+def marker_size(
+    ax: Axes,
+    n: int,
+    shape: tuple[int, ...],
+    *,
+    share: float = _SHARE_OF_SPACING,
+    limits: tuple[float, float] = _SIZES,
+) -> float:
+    """Diameter in points of n markers on an image: a share of their spacing, within limits.
+
+    The default leaves most of the image free.
+    """
     figure = cast("Figure", ax.figure)
     box = ax.get_position()
     width = box.width * figure.bbox.width / figure.dpi * 72
@@ -228,7 +238,7 @@ def marker_size(ax: Axes, n: int, shape: tuple[int, ...]) -> float:
     # Points for a pixel where the image fits into the axes.
     factor = min(height / shape[0], width / shape[1])
     spacing = factor * math.sqrt(shape[0] * shape[1] / max(n, 1))
-    return float(np.clip(_SHARE_OF_SPACING * spacing, *_SIZES))
+    return float(np.clip(share * spacing, *limits))
 
 
 def figure_size_of(

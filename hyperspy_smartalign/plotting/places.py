@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, HPacker, TextArea
+from matplotlib.patches import Rectangle
 
 from hyperspy_smartalign.plotting.image import grey_limits
+from hyperspy_smartalign.plotting.style import SMALL
+from hyperspy_smartalign.plotting.units import is_calibrated, readable, round_length
+
+# Of the marks on a frame; light colours are lost on white without it.
+EDGE = "0.15"
 
 
 def show_frame(ax: Axes, shape: tuple[int, int], image: npt.ArrayLike | None = None) -> None:
@@ -41,3 +48,41 @@ def show_frame(ax: Axes, shape: tuple[int, int], image: npt.ArrayLike | None = N
     ax.set_aspect("equal")
     ax.set_xticks([])
     ax.set_yticks([])
+
+
+def scale_bar_below(ax: Axes, shape: tuple[int, int], *, scale: float, units: str) -> None:
+    """Put a scale bar of a round length under a frame, where it hides no mark.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where the frame is.
+    shape : (rows, columns)
+        Of the frame.
+    scale : float
+        Width of a pixel in `units`.
+    units : str
+        Unit of lengths; where it is none, the bar is in pixels.
+    """
+    columns = shape[1]
+    if not is_calibrated(units):
+        scale, units = 1.0, "px"
+    widest = scale * columns / 3
+    factor, shown = readable(widest, units)
+    length = round_length(max(widest * factor, 1.0 if shown == "px" else 0.0))
+    bar = AuxTransformBox(ax.transData)
+    bar.add_artist(
+        Rectangle((0, 0), length / factor / scale, 0.014 * min(shape), color="black", linewidth=0)
+    )
+    label = TextArea(f"{length:g} {shown}", textprops={"size": SMALL})
+    ax.add_artist(
+        AnchoredOffsetbox(
+            loc="upper left",
+            child=HPacker(children=[bar, label], align="center", pad=0, sep=4),
+            pad=0.0,
+            borderpad=0.4,
+            frameon=False,
+            bbox_to_anchor=(0.0, 0.0),
+            bbox_transform=ax.transAxes,
+        )
+    )

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, StepPatch
 
 from hyperspy_smartalign.motif import ScoreHistogram, score_histogram
@@ -43,6 +44,8 @@ class ScoreBars:
         self._accepted: StepPatch = ax.stairs(
             [0], edges, fill=True, color=ACCEPTED, alpha=0.9, label="accepted"
         )
+        # Whether several thresholds are marked that differ.
+        self.several = False
         # Two thresholds differ where every frame has its own; the dashes are at both.
         self._lines = [ax.axvline(0, color="black", linewidth=1.4, linestyle="--") for _ in "lh"]
         self._span: Any = ax.axvspan(0, 1, color=ACCEPTED, alpha=0.10, linewidth=0, zorder=0)
@@ -61,9 +64,9 @@ class ScoreBars:
         whole_numbers(ax, x=False)
 
     @property
-    def handles(self) -> list[StepPatch]:
-        """What a legend explains: accepted and rejected."""
-        return [self._accepted, self._all]
+    def handles(self) -> list[StepPatch | Line2D]:
+        """What a legend explains: accepted and rejected, and thresholds where they differ."""
+        return [self._accepted, self._all, *([self._lines[0]] if self.several else [])]
 
     def show(
         self,
@@ -72,9 +75,17 @@ class ScoreBars:
         *,
         bins: int,
         score_range: ScoreRange | None,
+        threshold: npt.NDArray[np.float64] | None = None,
     ) -> ScoreHistogram:
-        """Draw the histogram of other scores (n,), those under the mask as accepted."""
+        """Draw the histogram of other scores (n,), those under the mask as accepted.
+
+        Bars end at the lowest and the highest threshold, as far as they are shown. The bars in
+        between are of equal width, which differs from the others by half a bar in all.
+        """
         histogram = score_histogram(scores, bins=bins, score_range=score_range)
+        if threshold is not None and threshold.size:
+            edges = _through(histogram.edges, np.unique((threshold.min(), threshold.max())))
+            histogram = ScoreHistogram(np.histogram(scores, bins=edges)[0], edges)
         self.colour(scores, accepted, histogram)
         highest = int(histogram.counts.max(initial=0))
         self.ax.set_xlim(histogram.edges[0], histogram.edges[-1])
@@ -100,6 +111,9 @@ class ScoreBars:
         if threshold is None or not shown:
             return
         low, high = float(threshold.min()), float(threshold.max())
+        self.several = low < high
+        if self.several:
+            self._lines[0].set_label(f"lowest and highest of {threshold.size:,} thresholds")
         for line, value in zip(self._lines, (low, high), strict=True):
             line.set_xdata([value, value])
         left, right = self.ax.get_xlim()
@@ -136,7 +150,8 @@ def plot_scores(
         Which candidates are matches. By default those that reach the threshold, or the lowest of
         several; all where there is none.
     bins : int
-        Number of bars.
+        Number of bars. Two of them meet at the threshold, so that their widths differ a little
+        from one side to the other.
     score_range : (low, high), optional
         Scores that are shown; by default from the lowest to 1.
     title : str, optional
@@ -171,10 +186,10 @@ def plot_scores(
     score_histogram(values, bins=bins, score_range=score_range)
     ax = cast("Axes", panels((1, 1), fig=fig, axes=axes, size=(6.0, 3.6))[0, 0])
     bars = ScoreBars(ax)
-    bars.show(values, good, bins=bins, score_range=score_range)
+    bars.show(values, good, bins=bins, score_range=score_range, threshold=limits)
     bars.mark(limits)
     ax.set_title(reached(good) if title is None else title, fontsize=TITLE)
-    if not good.all():
+    if bars.several or not good.all():
         legend_of(ax, bars.handles, outside=axes is None)
     return ax
 
@@ -182,6 +197,24 @@ def plot_scores(
 def reached(accepted: npt.NDArray[np.bool_]) -> str:
     """How many candidates reach the threshold, in words."""
     return f"{np.count_nonzero(accepted):,} of {len(accepted):,} candidates are matches"
+
+
+def _through(
+    edges: npt.NDArray[np.float64], marks: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Move equally spaced edges (bins + 1,) so that one lies on each of the ascending marks.
+
+    Marks beyond the ends are left out, and so is one whose bar another has.
+    """
+    bins = len(edges) - 1
+    inside = marks[(marks > edges[0]) & (marks < edges[-1])]
+    if bins < 2 or not inside.size:
+        return edges
+    where = np.rint((inside - edges[0]) / (edges[-1] - edges[0]) * bins)
+    index, first = np.unique(np.clip(where, 1, bins - 1), return_index=True)
+    known = np.concatenate([edges[:1], inside[first], edges[-1:]])
+    moved = np.interp(np.arange(bins + 1), np.concatenate([[0], index, [bins]]), known)
+    return np.asarray(moved, np.float64)
 
 
 def _set_span(span: Any, low: float, high: float) -> None:

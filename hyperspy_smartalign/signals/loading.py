@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,48 +114,77 @@ def load_series(
     >>> detectors = load_series("map.emd", sum_frames=False)  # doctest: +SKIP
     >>> detectors["HAADF"]  # doctest: +SKIP
     """
-    if not calibration_tolerance >= 0:
-        raise ValueError(
-            f"calibration_tolerance={calibration_tolerance!r} must be 0 or a positive number; "
-            "0.001 allows pixel sizes to differ by 0.1 %."
-        )
+    check_tolerance(calibration_tolerance)
     paths = expand_files(files)
-    loaded = [_load_file(path, signal, lazy, load_kwargs) for path in paths]
-    parameters: dict[str, Any] = {
-        "files": [path.name for path in paths],
-        "lazy": bool(lazy),
-        "calibration_tolerance": float(calibration_tolerance),
-    }
-    if load_kwargs:
-        parameters["options"] = {key: _storable(value) for key, value in load_kwargs.items()}
-    if signal is not None:
-        parameters["signal"] = signal
-
-    def finished(series: BaseSignal, part: Sequence[Path]) -> BaseSignal:
-        _warn_about_frames(series)
-        recording.append_step(
-            series, "load_series", {**parameters, "files": [path.name for path in part]}
-        )
-        return prepare(series, transpose=True) if transpose else series
-
+    loaded = [signals_of_file(path, signal, lazy, load_kwargs) for path in paths]
+    parameters = reading_parameters(
+        lazy=lazy, calibration_tolerance=calibration_tolerance, signal=signal, options=load_kwargs
+    )
     # Plain loops: a comprehension is a frame of its own before Python 3.12, and warnings must
     # point at the caller.
     if stack is False:
         apart: list[Any] = []
         for path, entries in zip(paths, loaded, strict=True):
             for name, entry in entries.items():
-                entries[name] = finished(as_series(entry), [path])
+                entries[name] = finished(as_series(entry), [path], parameters, transpose=transpose)
             apart.append(next(iter(entries.values())) if len(entries) == 1 else entries)
         return apart
-    detectors = _by_detector(paths, loaded)
+    detectors = by_detector(paths, loaded)
     result: dict[str, BaseSignal] = {}
     for name, signals in detectors.items():
         series = combined(paths, signals, new_axis=stack is True, tolerance=calibration_tolerance)
-        result[name] = finished(series, paths)
+        result[name] = finished(series, paths, parameters, transpose=transpose)
     return next(iter(result.values())) if len(result) == 1 else result
 
 
-def _load_file(
+def check_tolerance(calibration_tolerance: float) -> None:
+    """Refuse a tolerance that is negative or no number."""
+    if not calibration_tolerance >= 0:
+        raise ValueError(
+            f"calibration_tolerance={calibration_tolerance!r} must be 0 or a positive number; "
+            "0.001 allows pixel sizes to differ by 0.1 %."
+        )
+
+
+def reading_parameters(
+    *,
+    lazy: bool,
+    calibration_tolerance: float,
+    signal: str | int | None,
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """How files are read, as it is recorded."""
+    parameters: dict[str, Any] = {
+        "lazy": bool(lazy),
+        "calibration_tolerance": float(calibration_tolerance),
+    }
+    if options:
+        parameters["options"] = {key: _storable(value) for key, value in options.items()}
+    if signal is not None:
+        parameters["signal"] = signal
+    return parameters
+
+
+def finished(
+    series: BaseSignal,
+    paths: Sequence[Path],
+    parameters: Mapping[str, Any],
+    *,
+    transpose: bool,
+    first: int = 0,
+) -> BaseSignal:
+    """A series that was put together, looked at, recorded, and turned where that is asked for.
+
+    Of a lazy series frame `first` is looked at. Warnings point at the caller of the caller.
+    """
+    _warn_about_frames(series, first)
+    recording.append_step(
+        series, "load_series", {"files": [path.name for path in paths], **parameters}
+    )
+    return prepare(series, transpose=True) if transpose else series
+
+
+def signals_of_file(
     path: Path, wanted: str | int | None, lazy: bool, options: dict[str, Any]
 ) -> dict[str, BaseSignal]:
     """Signals of a file by detector name, calibrations in order."""
@@ -221,7 +250,7 @@ def _unreadable(path: Path, error: Exception) -> SeriesFileError:
     )
 
 
-def _by_detector(
+def by_detector(
     paths: Sequence[Path], loaded: Sequence[dict[str, BaseSignal]]
 ) -> dict[str, list[BaseSignal]]:
     """Signals of the same detector of all files, in the order of the files."""
@@ -255,29 +284,30 @@ def _describe_scan(signal: BaseSignal) -> None:
     recording.write_scan_geometry(signal, geometry)
 
 
-def _warn_about_frames(series: BaseSignal) -> None:
+def _warn_about_frames(series: BaseSignal, first: int) -> None:
     if series.axes_manager.signal_dimension != 2 or series.data.dtype.kind not in "biufc":
         return
-    for problem in _frame_problems(series):
+    for problem in _frame_problems(series, first):
         title = series.metadata.get_item("General.title", "")
         warnings.warn(f"{title}: {problem}" if title else problem, SeriesWarning, stacklevel=4)
 
 
-def _frame_problems(series: BaseSignal) -> Iterator[str]:
+def _frame_problems(series: BaseSignal, first: int) -> Iterator[str]:
     frames = series.data.reshape(-1, *series.data.shape[-2:])
     if len(frames) == 1:
         yield (
             "the series has one frame, so there is nothing to align; for a series of files give "
             "a pattern such as 'Name_*.dm4'."
         )
-    looked_at = frames[:1] if series._lazy and len(frames) > 1 else frames
+    whole = len(frames) == 1 or not series._lazy
+    looked_at = frames if whole else frames[first : first + 1]
     try:
         blank = check_stack(looked_at, least_frames=1).blank
     except NoContrastError as problem:
-        if len(looked_at) == len(frames):
+        if whole:
             yield str(problem)
             return
-        blank = (0,)
+        blank = (first,)
     except (StackError, TypeError) as problem:
         yield str(problem)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from hyperspy_smartalign.series.ordering import expand_files
 from hyperspy_smartalign.signals import applying, recording
 from hyperspy_smartalign.signals.calibrating import FRAME
 from hyperspy_smartalign.signals.loading import load_series
+from hyperspy_smartalign.signals.loading_some import load_some
+from hyperspy_smartalign.signals.motif.belonging import GivenTiles
 from hyperspy_smartalign.signals.motif.match_table import matches_of
 from hyperspy_smartalign.signals.retelling import retold
 from hyperspy_smartalign.signals.spectra.applying import file_of
@@ -62,6 +64,7 @@ def apply_alignment(
                 paths,
                 signal=signal,
                 n_frames=_number_of_frames(alignment),
+                needed=_frames_with_tiles(alignment),
                 reader=reader or {},
             )
         return applying.apply_alignment(series, alignment, inputs=paths, **keywords)
@@ -71,6 +74,7 @@ def load_target(
     paths: Sequence[Path],
     *,
     n_frames: int,
+    needed: Collection[int] | None = None,
     signal: str | int | None = None,
     lazy: bool | None = None,
     stack: bool | None = None,
@@ -84,6 +88,9 @@ def load_target(
         The files, in order.
     n_frames : int
         Number of frames of the alignment.
+    needed : collection of int, optional
+        Numbers of the frames that are cut into tiles. Where each file holds one frame, the others
+        are not opened. None: all.
     signal : str or int, optional
         Which signal to take where files hold several. None takes the only series of spectra (of
         several, the one with as many frames as the alignment), else the only one of images.
@@ -103,16 +110,18 @@ def load_target(
         image, where the alignment has more frames.
     """
     options: dict[str, Any] = {"stack": stack, **(reader or {})}
+    if needed is not None and not len(needed) < n_frames == len(paths):
+        needed = None
     series: Any
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if lazy is not None:
-            series = load_series(paths, signal=signal, lazy=lazy, **options)
+            series = _read(paths, needed, signal=signal, lazy=lazy, **options)
         else:
             try:
-                series = load_series(paths, signal=signal, lazy=True, **options)
+                series = _read(paths, needed, signal=signal, lazy=True, **options)
             except ValueError:  # also formats whose readers cannot do that
-                series = load_series(paths, signal=signal, lazy=False, **options)
+                series = _read(paths, needed, signal=signal, lazy=False, **options)
         others: tuple[str, ...] = ()
         if isinstance(series, dict):
             signal = _fitting(series, n_frames)
@@ -124,7 +133,7 @@ def load_target(
         if not said.startswith(others) and not (n_frames == 1 and _ONE_FRAME in said):
             warnings.warn(warning.message, warning.category, stacklevel=_USER)
     if lazy is None and series._lazy and not holds_spectra(series):
-        series = load_series(paths, signal=signal, lazy=False, **options)
+        series = _read(paths, needed, signal=signal, lazy=False, **options)
     if n_frames > 1 and _frames_of_spectra(series) == 1:
         files = paths[0].name if len(paths) == 1 else f"{paths[0].name} to {paths[-1].name}"
         raise ValueError(
@@ -133,6 +142,19 @@ def load_target(
             "--reader on the command line); else give a file a frame."
         )
     return series
+
+
+def _read(
+    paths: Sequence[Path], needed: Collection[int] | None, *, lazy: bool, **options: Any
+) -> Any:
+    """The series in some files, with those opened that are needed."""
+    some = load_some(paths, needed, lazy=lazy, **options) if needed else None
+    if some is None:
+        return load_series(paths, lazy=lazy, **options)
+    if not lazy:
+        for series in some.values() if isinstance(some, dict) else (some,):
+            series.compute(show_progressbar=False)
+    return some
 
 
 def holds_spectra(signal: BaseSignal) -> bool:
@@ -228,6 +250,14 @@ def stacked(signals: Sequence[BaseSignal]) -> BaseSignal:
         )
     lazy = [signal if signal._lazy else signal.as_lazy() for signal in signals]
     return hs.stack(lazy, new_axis_name=FRAME, stack_metadata=0, show_progressbar=False)
+
+
+def _frames_with_tiles(alignment: Any) -> list[int] | None:
+    """Numbers of the frames that tiles were found in; None where all frames are needed."""
+    if not isinstance(alignment, BaseSignal) or not recording.has_matches(alignment):
+        return None
+    given = GivenTiles.of(alignment)
+    return None if given.of_one_image else np.unique(given.table.frame).tolist()
 
 
 def _number_of_frames(alignment: Any) -> int:

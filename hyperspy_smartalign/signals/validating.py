@@ -13,6 +13,8 @@ from hyperspy.axes import UniformDataAxis
 from hyperspy.exceptions import SignalDimensionError
 from hyperspy.signals import BaseSignal
 
+from hyperspy_smartalign.signals import recording
+
 # Smaller regions hold too little for a correlation.
 SMALLEST_REGION = 8
 
@@ -121,6 +123,12 @@ def layout_of(
     check_uniform((y, x))
     series_shape = tuple(int(axis.size) for axis in reversed(series))
     if not series or math.prod(series_shape) < fewest:
+        # An average of tiles has their matches too, but no axis of tiles.
+        if series and recording.has_matches(signal):
+            raise NotASeriesError(
+                f"{signal!r} has one tile; alignment needs two or more. Lower the threshold of the "
+                "search, or give a motif that repeats."
+            )
         raise NotASeriesError(
             f"{signal!r} has one frame; alignment needs two or more. Load the series as a stack "
             "with hyperspy_smartalign.load_series(...) or hs.stack([...])."

@@ -207,6 +207,9 @@ class TestFiles:
         assert f"threshold  {table.threshold[0]:.3g}" in result.stdout
         assert "template_match: search frames, template" in result.stdout
         assert "top 12" in result.stdout
+        assert f"shape      {len(table)} tiles of 28 x 28 px" in result.stdout
+        assert f"axis       tile: {len(table)}," in result.stdout
+        assert "axis       frame" not in result.stdout
 
 
 class TestOtherSignals:
@@ -450,10 +453,15 @@ class TestWorkingFolder:
             assert Path(entry.file).name in listed.stdout
         (folder / "mine.txt").write_text("precious")
         assert f"{len(kept)} files of" in listed.stdout
+        info = run("info", folder)
+        assert info.exit_code == 1
+        assert "is a working folder of template matching" in info.stderr
+        assert f"smartalign clean-up {folder} --list" in info.stderr
         removed = run("clean-up", folder)
         assert removed.exit_code == 0, removed.stderr
         assert f"from {folder}, which holds others" in removed.stdout
         assert names(folder) == {"mine.txt"}
+        assert "holds no image files" in run("info", folder).stderr
         again = run("clean-up", folder)
         assert again.exit_code == 1
 

@@ -53,8 +53,9 @@ def test_numbers_do_as_the_threshold_and_can_be_changed_later(repeats):
     assert (lower.matches.score >= 0.5).all()
     assert lower.accepted.sum() + (lower.candidates.score < 0.5).sum() == len(lower.candidates)
     assert lower.histogram(bins=20).counts.sum() == len(lower.candidates)
-    with pytest.raises(ValueError, match="or one for each of the 1 frames"):
-        search.last.with_threshold([0.1, 0.2])
+    for wrong in ([0.1, 0.2], "auto", None):
+        with pytest.raises(ValueError, match=r"^threshold is .*; give a finite number\.$"):
+            search.last.with_threshold(wrong)
 
 
 def test_thresholds_may_differ_from_frame_to_frame(repeats):

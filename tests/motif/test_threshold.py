@@ -55,3 +55,9 @@ def test_histograms_have_bins_and_a_range():
     assert score_histogram([]).counts.sum() == 0
     with pytest.raises(ValueError, match="make no histogram"):
         score_histogram([0.5], score_range=(1, 0))
+    for bins in ("auto", 2.5, [0, 1]):
+        with pytest.raises(TypeError, match=r"^bins=.* is not a whole number; give"):
+            score_histogram([0.5], bins=bins)
+    for score_range in ("all", 0.5, (0, 0.5, 1)):
+        with pytest.raises(TypeError, match=r"^score_range=.* are not two numbers; give"):
+            score_histogram([0.5], score_range=score_range)

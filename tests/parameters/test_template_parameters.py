@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperspy_smartalign.parameters import ParameterError, TemplateParameters
+from hyperspy_smartalign.parameters import ParameterError, PrepareParameters, TemplateParameters
 
 
 def test_defaults_survive_a_dictionary():
@@ -15,6 +15,20 @@ def test_defaults_survive_a_dictionary():
     framewise = TemplateParameters(threshold=[0.5, 1])
     assert framewise.threshold == (0.5, 1.0)
     assert TemplateParameters.from_dict(framewise.to_dict()) == framewise
+
+
+@pytest.mark.parametrize("angles", ["all", [], None])
+def test_angles_are_not_one_a_frame(angles):
+    with pytest.raises(ParameterError, match=r"^angles=.*: give an angle in degrees") as raised:
+        TemplateParameters(angles=angles)
+    assert "frame" not in str(raised.value)
+
+
+def test_thresholds_and_scan_rotations_are_one_a_frame():
+    with pytest.raises(ParameterError, match="'auto' or a number, or one number a frame from -1"):
+        TemplateParameters(threshold=())
+    with pytest.raises(ParameterError, match="or a number, or one number a frame or None"):
+        PrepareParameters(scan_rotation=())
 
 
 @pytest.mark.parametrize(

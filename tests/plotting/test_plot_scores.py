@@ -62,6 +62,56 @@ def test_bins_and_range() -> None:
     assert not ax.texts[0].get_visible()
 
 
+@pytest.mark.parametrize(
+    ("threshold", "keywords"),
+    [
+        (0.791, {"bins": 20, "score_range": (0.4, 0.9)}),
+        (0.8099, {"bins": 3}),
+        (0.44, {}),
+        (0.4001, {"bins": 5, "score_range": (0.4, 0.9)}),
+    ],
+)
+def test_no_red_is_left_of_the_threshold(threshold, keywords) -> None:
+    ax = plot_scores(SCORES, threshold=threshold, **keywords)
+    every, accepted = bars(ax)["rejected"], bars(ax)["accepted"]
+    assert threshold in every.edges
+    left = every.edges[:-1] < threshold
+    assert not accepted.values[left].any()
+    # Without other rules, all that reach it are red.
+    np.testing.assert_array_equal(accepted.values[~left], every.values[~left])
+    assert len(every.values) == keywords.get("bins", 64)
+    low, high = keywords.get("score_range", (SCORES.min(), 1.0))
+    assert every.edges[[0, -1]].tolist() == [low, high]
+    inside = (low <= SCORES) & (high >= SCORES)
+    assert every.values.sum() == np.count_nonzero(inside)
+    assert (np.diff(every.edges) > 0).all()
+
+
+def test_one_bar_has_no_edge_to_move() -> None:
+    ax = plot_scores(SCORES, threshold=0.6, bins=1)
+    assert bars(ax)["rejected"].values.tolist() == [140]
+
+
+def test_the_legend_tells_that_there_are_several_thresholds() -> None:
+    for axes in (None, plt.subplots()[1]):
+        ax = plot_scores(SCORES, threshold=[0.75, 0.65, 0.7], axes=axes)
+        legend = ax.figure.legends[0] if axes is None else ax.get_legend()
+        texts = [text.get_text() for text in legend.get_texts()]
+        assert texts == ["accepted", "rejected", "lowest and highest of 3 thresholds"]
+        # Bars between the two hold both colours, those below the lowest only blue.
+        assert {0.65, 0.75} <= set(bars(ax)["rejected"].edges)
+    alike = plot_scores(SCORES, threshold=[0.7, 0.7]).figure.legends[0]
+    assert [text.get_text() for text in alike.get_texts()] == ["accepted", "rejected"]
+
+
+def test_thresholds_in_one_bar_keep_the_lowest() -> None:
+    ax = plot_scores(SCORES, threshold=[0.66, 0.63], bins=4, score_range=(0.4, 0.9))
+    edges = bars(ax)["rejected"].edges
+    assert 0.63 in edges
+    assert 0.66 not in edges
+    assert len(edges) == 5
+
+
 def test_the_label_stands_where_there_is_room() -> None:
     assert plot_scores(SCORES, threshold=0.5).texts[0].get_horizontalalignment() == "left"
     assert plot_scores(SCORES, threshold=0.9).texts[0].get_horizontalalignment() == "right"

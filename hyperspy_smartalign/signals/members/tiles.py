@@ -18,7 +18,7 @@ class TileMembers:
     __slots__ = ()
     _signal: BaseSignal
 
-    def select_tiles(self, which: npt.ArrayLike) -> BaseSignal:
+    def select_tiles(self, which: npt.ArrayLike | slice) -> BaseSignal:
         """Some of the tiles, with their rows of the table of matches.
 
         Slices such as ``tiles.inav[:10]`` keep the table of all tiles, and so do not know which
@@ -27,8 +27,9 @@ class TileMembers:
 
         Parameters
         ----------
-        which : (n,) bool or (m,) int
-            Mask over the tiles, or numbers of tiles, in the order that is wanted.
+        which : (n,) bool, (m,) int or slice
+            Mask over the tiles, or numbers of tiles, in the order that is wanted; a slice is one of
+            tile numbers, such as ``slice(0, 50)``.
 
         Returns
         -------
@@ -74,6 +75,8 @@ class TileMembers:
         ------
         ImportError
             scikit-learn is not installed.
+        TypeError
+            `classes` or `components` is no whole number.
         ValueError
             The signal carries no table of its tiles, or they are too few.
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.series.ordering import expand_files
+from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.loading import load_series
+from hyperspy_smartalign.signals.loading_some import load_some
 from hyperspy_smartalign.signals.motif import finding
 from hyperspy_smartalign.signals.motif.searched_frames import FrameFiles
 from hyperspy_smartalign.signals.motif.searching import images_of
+from hyperspy_smartalign.signals.motif.straining import unit_cell
+from hyperspy_smartalign.signals.motif.templates import UNIT_CELL
 from hyperspy_smartalign.signals.retelling import retold
 from hyperspy_smartalign.signals.targets import are_signals, holds_spectra, stacked
 
@@ -47,13 +52,17 @@ def template_match(
             series = target if isinstance(target, BaseSignal) else stacked(target)
             return finding.template_match(series, template, **keywords)
         paths = expand_files(target)
-        series, files = load_images(paths, signal=signal, reader=reader)
+        needed = None if keywords.get("search") == "average" else _numbers(frames, len(paths))
+        series, files = load_images(paths, needed=needed, signal=signal, reader=reader)
+        if needed and isinstance(template, str) and template == UNIT_CELL:
+            template = _unit_cell(series, min(needed), len(paths))
         return finding.template_match(series, template, files=files, **keywords)
 
 
 def load_images(
     paths: Sequence[Path],
     *,
+    needed: Collection[int] | None = None,
     signal: str | int | None = None,
     reader: Mapping[str, Any] | None = None,
 ) -> tuple[BaseSignal, FrameFiles]:
@@ -63,6 +72,9 @@ def load_images(
     ----------
     paths : sequence of Path
         The files, in order.
+    needed : collection of int, optional
+        Numbers of the frames that take part. Where each file holds one frame, and the series was
+        not aligned before, the files of the others are not opened. None: all.
     signal : str or int, optional
         Which signal to take where files hold several. None takes the only one of images.
     reader : mapping, optional
@@ -81,23 +93,59 @@ def load_images(
     NotASeriesError
         They hold no images.
     """
-    options = dict(reader or {})
+    options: dict[str, Any] = {"signal": signal, **(reader or {})}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            loaded = load_series(paths, signal=signal, lazy=True, **options)
+            series = _loaded(paths, needed, lazy=True, **options)
         except ValueError:  # also formats whose readers cannot do that
-            loaded = load_series(paths, signal=signal, lazy=False, **options)
-        series = _images_among(loaded) if isinstance(loaded, dict) else loaded
+            series = _loaded(paths, needed, lazy=False, **options)
     for warning in caught:
         if _ONE_FRAME not in str(warning.message):
             warnings.warn(warning.message, warning.category, stacklevel=_USER)
     n_frames = len(images_of(series))
-    return series, FrameFiles(tuple(paths), n_frames, {"signal": signal, **options})
+    return series, FrameFiles(tuple(paths), n_frames, options)
 
 
-def _images_among(signals: Mapping[str, BaseSignal]) -> BaseSignal:
-    """The one series of images."""
+def _loaded(
+    paths: Sequence[Path], needed: Collection[int] | None, *, lazy: bool, **options: Any
+) -> BaseSignal:
+    """The images in some files, with those opened that are needed."""
+    if needed:
+        some = load_some(paths, needed, lazy=lazy, **options)
+        if some is not None:
+            series = _images_among(some)
+            # The average of an aligned series is that of all frames.
+            if not recording.has_alignment(series):
+                return series
+    return _images_among(load_series(paths, lazy=lazy, **options))
+
+
+def _numbers(frames: Any, n_files: int) -> list[int] | None:
+    """Those of the given numbers that can be numbers of files; None where all are needed.
+
+    Whether they are right is for the search to say, which knows how many frames there are.
+    """
+    if frames is None:
+        return None
+    numbers = np.atleast_1d(np.asarray(frames))
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+        return None
+    return [number for number in numbers.tolist() if 0 <= number < n_files] or None
+
+
+def _unit_cell(series: BaseSignal, number: int, n_files: int) -> BaseSignal:
+    """One unit cell, of the first frame that takes part where each file holds one frame."""
+    alone = len(images_of(series)) == n_files > 1 and not recording.has_alignment(series)
+    return unit_cell(series.inav[number] if alone else series)
+
+
+def _images_among(loaded: Any) -> BaseSignal:
+    """The one series of images, of one or several detectors."""
+    if not isinstance(loaded, dict):
+        series: BaseSignal = loaded
+        return series
+    signals: dict[str, BaseSignal] = loaded
     images = [
         each
         for each in signals.values()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.motif.tiles import tile_size
+from hyperspy_smartalign.series.checks import listed
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.matching import (
     check_fits,
@@ -105,13 +106,15 @@ class GivenTiles:
     @property
     def of_one_image(self) -> bool:
         """Whether the tiles were found in the average of the frames that they belong to."""
-        searched = [
-            step.get("parameters", {}).get("search")
+        matched = [
+            step.get("parameters", {})
             for step in recording.steps_of(self.signal)
             if step["name"] == "template_match"
         ]
+        # One frame that was selected is no average.
+        searched = [given.get("search") for given in matched[-1:] if given.get("frames") is None]
         taken = self.table.parent.n_frames - int(self.table.parent.excluded.sum())
-        one = searched[-1:] == ["frames"] and self.table.threshold.size == 1
+        one = searched == ["frames"] and self.table.threshold.size == 1
         return one and taken > 1 and not self.table.frame.any()
 
 
@@ -181,6 +184,8 @@ class Belonging:
                 "than those of the frames that the tiles were found in. Give the signal as it was "
                 "before, which is aligned and cut into tiles in one step"
             )
+        if not one_image:
+            _check_number(tiles.table, layout)
         try:
             parent = carried_to(found_in, layout)
             check_fits(parent, layout)
@@ -246,6 +251,20 @@ def layout_of_target(signal: BaseSignal, parent: Alignment) -> Layout:
     if math.prod(shape) == 1 and parent.n_frames == 1:
         shape = parent.navigation_shape
     return layout_of_axes(shape or (1,), y, x, tuple(int(axis.size) for axis in reversed(channels)))
+
+
+def _check_number(table: MatchTable, layout: Layout) -> None:
+    """Refuse a signal that has not as many frames as the tiles were found in."""
+    n = table.parent.n_frames
+    if layout.n_frames == n:
+        return
+    numbers = np.unique(table.frame).tolist()
+    lie = f"lie in {'frame' if len(numbers) == 1 else 'frames'} {listed(numbers)} of {n} frames"
+    raise AlignmentMismatchError(
+        f"the tiles do not belong to the signal: they {lie}, counted from 0, and the signal has "
+        f"{layout.n_frames}. Frames keep their numbers, so give all {n}, in the same order; where "
+        f"each is a file, all {n} files"
+    )
 
 
 def _own(tiles: GivenTiles) -> tuple[Any, ...]:

@@ -22,6 +22,7 @@ from hyperspy_smartalign.signals.motif.working_folder import (
     check_usable,
     mark,
     motif_file,
+    refusal_explained,
 )
 from hyperspy_smartalign.signals.spectra.fingerprints import fingerprint_of
 from hyperspy_smartalign.signals.spectra.locking import FolderLock
@@ -65,12 +66,13 @@ class WorkingFolder:
 
     def __enter__(self) -> Self:
         check_usable(self._folder)
-        self._lock.take()
-        try:
-            mark(self._folder)
-        except BaseException:
-            self._lock.release()
-            raise
+        with refusal_explained(self._folder):
+            self._lock.take()
+            try:
+                mark(self._folder)
+            except BaseException:
+                self._lock.release()
+                raise
         return self
 
     def __exit__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from hyperspy_smartalign.signals.motif.match_table import MatchTable, matches_of
 from hyperspy_smartalign.transforms import Alignment
 
 
-def select_tiles(signal: BaseSignal, which: npt.ArrayLike) -> BaseSignal:
+def select_tiles(signal: BaseSignal, which: npt.ArrayLike | slice) -> BaseSignal:
     """Some of the tiles; see `hyperspy_smartalign.signals.members.tiles`."""
     table = table_of_tiles(signal)
     rows = _rows(which, len(table))
@@ -50,8 +51,11 @@ def table_of_tiles(signal: BaseSignal) -> MatchTable:
     return table
 
 
-def _rows(which: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
-    chosen = np.asarray(which)
+def _rows(which: npt.ArrayLike | slice, n: int) -> npt.NDArray[np.intp]:
+    try:
+        chosen = np.arange(n)[which] if isinstance(which, slice) else np.asarray(which)
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"which={reprlib.repr(which)} chooses no tiles: {error}.") from None
     if chosen.dtype == bool:
         if chosen.shape != (n,):
             raise ValueError(
@@ -60,15 +64,18 @@ def _rows(which: npt.ArrayLike, n: int) -> npt.NDArray[np.intp]:
         rows = np.flatnonzero(chosen)
     elif chosen.ndim == 1 and chosen.dtype.kind in "iu":
         rows = chosen.astype(np.intp)
+    elif chosen.shape == (0,):
+        rows = np.empty(0, np.intp)
     else:
         raise ValueError(
-            f"which has shape {chosen.shape} and type {chosen.dtype}; give a mask with one value a "
-            "tile, or a list of tile numbers."
+            f"The parameter `which` is {reprlib.repr(which)}; give a mask with one value a tile, a "
+            "list of tile numbers, or a slice of them, such as slice(0, 50)."
         )
     if not rows.size:
         raise ValueError("No tile is chosen; give the numbers of one or more.")
     if rows.min() < -n or rows.max() >= n:
-        raise ValueError(f"There are {n} tiles, numbered from 0 to {n - 1}; {rows.max()} is none.")
+        wrong = rows.max() if rows.max() >= n else rows.min()
+        raise ValueError(f"There are {n} tiles, numbered from 0 to {n - 1}; {wrong} is none.")
     return rows % n
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hyperspy_smartalign.signals.motif import intermediate_files
 from hyperspy_smartalign.signals.motif.intermediate_files import Content, DamagedFileError
-from hyperspy_smartalign.signals.spectra.locking import FolderLock
+from hyperspy_smartalign.signals.spectra.locking import FolderInUseError, FolderLock
 from hyperspy_smartalign.signals.writing import check_folder, written_aside
 
 MARKER = "smartalign_working_folder.json"
@@ -61,6 +63,11 @@ class Intermediate:
     intact: bool
 
 
+def is_working_folder(folder: Path) -> bool:
+    """Whether a search keeps, or kept, intermediate results in a folder."""
+    return (folder / MARKER).is_file()
+
+
 def check_usable(folder: Path) -> None:
     """Raise unless a folder does not exist, is empty, or is a working folder.
 
@@ -71,7 +78,30 @@ def check_usable(folder: Path) -> None:
     WorkingFolderError
         It holds other files.
     """
+    with refusal_explained(folder):
+        _check(folder)
+
+
+@contextlib.contextmanager
+def refusal_explained(folder: Path) -> Iterator[None]:
+    """Say which parameter is meant where the system, or a check, refuses to write."""
+    try:
+        yield
+    except (FolderInUseError, NotADirectoryError):
+        raise
+    except OSError as error:
+        reason = f"{error.strerror}; give another folder." if error.strerror else str(error)
+        raise type(error)(f"working_folder {str(folder)!r} cannot be written: {reason}") from error
+
+
+def _check(folder: Path) -> None:
     if not folder.exists():
+        above = next((path for path in folder.parents if path.exists()), folder.parent)
+        if not above.is_dir():
+            raise NotADirectoryError(
+                f"working_folder {str(folder)!r} cannot be made, as {str(above)!r} is a file; give "
+                "the name of another folder."
+            )
         check_folder(folder.parent)
         return
     if not folder.is_dir():
@@ -88,6 +118,7 @@ def check_usable(folder: Path) -> None:
             f"which are kept safe; give a new or an empty folder, such as "
             f"{str(folder / 'working')!r}."
         )
+    check_folder(folder)
 
 
 def mark(folder: Path) -> None:
@@ -133,7 +164,7 @@ def intermediates(folder: str | os.PathLike[str]) -> list[Intermediate]:
     WorkingFolderError
         It is no working folder. It is a ValueError.
     """
-    place = _known(folder)
+    place = _known(folder, "there is nothing to list")
     rows = [_row(path) for path in _files_in(place, _CANDIDATES, _MOTIF)]
 
     def order(row: Intermediate) -> tuple[int, bool, int]:
@@ -166,7 +197,7 @@ def clean_up(folder: str | os.PathLike[str]) -> list[Path]:
     FolderInUseError
         A search works in it.
     """
-    place = _known(folder)
+    place = _known(folder, "nothing was removed")
     lock = FolderLock(place)
     lock.take()
     removed = []
@@ -211,17 +242,18 @@ def _files_in(folder: Path, *names: re.Pattern[str]) -> list[Path]:
     ]
 
 
-def _known(folder: str | os.PathLike[str]) -> Path:
+def _known(folder: str | os.PathLike[str], otherwise: str) -> Path:
+    """The folder, if it is a working folder; `otherwise` says what comes of it if not."""
     place = Path(folder).expanduser()
     if not place.exists():
         raise FileNotFoundError(
             f"there is no folder {str(place)!r} (current folder: {Path.cwd()}); give the "
             "working_folder of template_match."
         )
-    if not (place / MARKER).is_file():
+    if not is_working_folder(place):
         raise WorkingFolderError(
             f"{str(place)!r} is no working folder of template_match, which has a file {MARKER}; "
-            "nothing was removed."
+            f"{otherwise}."
         )
     return place
 

@@ -13,8 +13,11 @@ import hyperspy_smartalign
 from hyperspy_smartalign.data import simulate_series
 from hyperspy_smartalign.parameters import ParameterError
 from hyperspy_smartalign.series.checks import SeriesWarning
-from hyperspy_smartalign.signals.motif import lazy_tiles
+from hyperspy_smartalign.signals import loading
+from hyperspy_smartalign.signals.calibrating import SeriesFileError
+from hyperspy_smartalign.signals.motif import lazy_tiles, searching
 from hyperspy_smartalign.signals.validating import NotASeriesError
+from hyperspy_smartalign.transforms import AlignmentMismatchError
 
 SIDE = 24
 # In natural order; by name, 10 and 11 would come before 2.
@@ -207,6 +210,184 @@ def test_each_frame_may_have_its_threshold(series, roi) -> None:
         assert (table.score[table.frame == frame] >= least).all()
     with pytest.raises(ValueError, match=r"5 numbers, and 2 frame\(s\)"):
         series.template_match(roi, threshold=given, frames=[0, 1])
+
+
+class TestFilesThatAreNotSelected:
+    """A file that is cut short harms only where it takes part."""
+
+    @pytest.fixture
+    def damaged(self, tmp_path, series):
+        path = tmp_path / "damaged"
+        path.mkdir()
+        for place, number in enumerate(NUMBERS):
+            series.inav[place].save(path / f"MoS2_[{number}].hspy")
+        whole = (path / "MoS2_[9].hspy").read_bytes()
+        (path / "MoS2_[9].hspy").write_bytes(whole[: len(whole) // 2])
+        return path
+
+    @pytest.mark.parametrize("lazy_output", [False, True])
+    def test_they_are_not_opened(self, damaged, folder, roi, caplog, lazy_output) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = match(f"{damaged}/MoS2_*.hspy", roi, frames=[3, 0], lazy_output=lazy_output)
+            expected = match(f"{folder}/MoS2_*.hspy", roi, frames=[0, 3])
+        assert not caplog.records
+        assert_same(found, expected)
+        table = found.smartalign.matches
+        assert set(table.frame) == {0, 3}
+        assert table.parent.n_frames == len(NUMBERS)
+        loaded = table.parent.steps[0]
+        # All files, so that others are known to be in the same order.
+        assert list(loaded["parameters"]["files"]) == [f"MoS2_[{n}].hspy" for n in NUMBERS]
+
+    def test_one_that_is_selected_is_named(self, damaged, roi) -> None:
+        for frames in (None, [0, 2], [2]):
+            with pytest.raises(SeriesFileError, match=r"MoS2_\[9\]\.hspy"):
+                match(damaged, roi, frames=frames)
+        # The average is that of all frames, whichever the tiles are cut out of.
+        with pytest.raises(SeriesFileError, match=r"MoS2_\[9\]\.hspy"):
+            match(damaged, roi, frames=[0, 3], search="average")
+
+    def test_same_as_all_files_read(self, folder, series, roi) -> None:
+        found = match(folder, roi, frames=[1, 3, 4])
+        assert_same(found, series.template_match(roi, frames=[1, 3, 4], show_progressbar=False))
+        mixed = match(folder, roi, frames=[4, 1])
+        assert mixed.axes_manager.signal_axes[0].scale == pytest.approx(
+            series.axes_manager.signal_axes[0].scale
+        )
+        assert mixed.metadata.General.title == found.metadata.General.title
+
+    def test_frames_that_do_not_exist_are_named_all_the_same(self, damaged, roi) -> None:
+        for frames, message in (([0, 12], "holds 12, and there are 5 frames"), ([-1, 0], "-1")):
+            with pytest.raises(ParameterError, match=message):
+                match(damaged, roi, frames=frames)
+
+    def test_tiles_fit_all_files_of_a_second_signal(
+        self, tmp_path, damaged, folder, series, roi
+    ) -> None:
+        second = tmp_path / "second"
+        second.mkdir()
+        for place in range(len(NUMBERS)):
+            (series.inav[place] * 2.0).save(second / f"ABF_{place}.hspy")
+        tiles = match(damaged, roi, frames=[0, 3])
+        expected = match(series, roi, frames=[0, 3])
+        options = {"show_progressbar": False}
+        applied = hyperspy_smartalign.apply_alignment(tiles, second, **options)
+        whole = hyperspy_smartalign.load_series(second)
+        np.testing.assert_array_equal(applied.data, whole.apply_alignment(expected, **options).data)
+        np.testing.assert_allclose(applied.data, 2 * tiles.data, rtol=1e-5)
+        names = [second / f"ABF_{place}.hspy" for place in (0, 3)]
+        with pytest.raises(AlignmentMismatchError, match=r"frames 0, 3 of 5.*all 5 files") as told:
+            hyperspy_smartalign.apply_alignment(tiles, names, **options)
+        assert "Slicing" not in str(told.value)
+
+    def test_one_selected_frame_is_no_average(self, folder, series, roi) -> None:
+        tiles = match(folder, roi, frames=[0])
+        applied = series.apply_alignment(tiles, show_progressbar=False)
+        np.testing.assert_array_equal(applied.data, tiles.data)
+
+    def test_order_of_the_files_is_checked(self, damaged, folder, roi) -> None:
+        tiles = match(damaged, roi, frames=[0, 3])
+        files = sorted(folder.iterdir())  # by name: 1, 10, 11, 2, 9
+        with pytest.raises(AlignmentMismatchError, match="another order"):
+            hyperspy_smartalign.apply_alignment(tiles, files, show_progressbar=False)
+
+    def test_working_folder_goes_on(self, tmp_path, damaged, roi, monkeypatch) -> None:
+        options = {"refine": 0, "working_folder": tmp_path / "work"}
+        first = match(damaged, roi, frames=[0, 3], **options)
+        asked = []
+        original = searching.ChosenFrames.frame
+
+        def frame(self, index):
+            asked.append(int(self.kept[index]))
+            return original(self, index)
+
+        monkeypatch.setattr(searching.ChosenFrames, "frame", frame)
+        assert_same(match(damaged, roi, frames=[0, 3], **options), first)
+        assert 3 not in asked  # the motif is a region of frame 0
+        more = match(damaged, roi, frames=[0, 3, 4], **options)
+        assert_same(more, match(damaged, roi, frames=[0, 3, 4], refine=0))
+
+    def test_tiles_are_cut_out_of_files_of_which_others_are_damaged(
+        self, tmp_path, damaged, series, roi
+    ) -> None:
+        """As where one file holds the image and the spectra, or the same files are cut again."""
+        tiles = match(damaged, roi, frames=[0, 3])
+        options = {"show_progressbar": False}
+        again = hyperspy_smartalign.apply_alignment(tiles, damaged, **options)
+        assert not again._lazy
+        np.testing.assert_array_equal(again.data, tiles.data)
+        with pytest.raises(SeriesFileError, match=r"MoS2_\[9\]\.hspy"):
+            hyperspy_smartalign.apply_alignment(
+                match(series, roi, frames=[0, 2]), damaged, **options
+            )
+        spectra = tmp_path / "spectra"
+        spectra.mkdir()
+        counts = np.random.default_rng(1).poisson(2, (*series.data.shape, 3)).astype(np.uint16)
+        for place in range(len(NUMBERS)):
+            entry = hs.signals.Signal1D(counts[place])
+            for axis, own in zip(
+                entry.axes_manager.navigation_axes, series.axes_manager.signal_axes, strict=True
+            ):
+                axis.name, axis.scale, axis.units = own.name, own.scale, own.units
+            entry.save(spectra / f"map_{place}.hspy")
+        expected = hyperspy_smartalign.load_series(spectra).apply_alignment(tiles, **options)
+        (spectra / "map_1.hspy").write_bytes(b"cut short")
+        found = hyperspy_smartalign.apply_alignment(tiles, spectra, **options)
+        np.testing.assert_array_equal(found.data, expected.data)
+
+    def test_unit_cell_is_one_of_a_selected_frame(self, damaged, series) -> None:
+        found = match(damaged, "unit cell", frames=[3, 4], refine=0)
+        cell = series.inav[3].smartalign.unit_cell()
+        assert_same(found, match(series, cell, frames=[3, 4], refine=0))
+
+    def test_files_that_hold_series_are_all_opened(self, tmp_path, series, roi) -> None:
+        series.inav[:2].save(tmp_path / "a.hspy")
+        series.inav[2:].save(tmp_path / "b.hspy")
+        found = match(tmp_path, roi, frames=[1, 3])
+        assert_same(found, series.template_match(roi, frames=[1, 3], show_progressbar=False))
+
+    def test_aligned_files_are_all_opened(self, tmp_path, series, roi) -> None:
+        """They hold the alignment of the series, and their average is searched."""
+        aligned = series.align_rigid(show_progressbar=False)
+        for place in range(len(NUMBERS)):
+            aligned.inav[place].save(tmp_path / f"aligned_{place}.hspy")
+        left, right, top, bottom = roi
+        inside = (left - 4, right - 4, top - 2, bottom - 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SeriesWarning)
+            found = match(tmp_path, inside, frames=[3, 4])
+            whole = hyperspy_smartalign.load_series(tmp_path)
+            expected = whole.template_match(inside, frames=[3, 4], show_progressbar=False)
+        assert_same(found, expected)
+
+    @pytest.mark.parametrize("signal", [None, "HAADF", 0])
+    def test_files_of_several_detectors(self, series, folder, roi, monkeypatch, signal) -> None:
+        """Files with an image and spectra, as of one scan."""
+        spectra = hs.signals.Signal1D(np.ones((*series.data.shape[1:], 4)))
+        spectra.metadata.General.title = "EELS"
+        opened = []
+
+        def load(path, lazy=False):
+            if lazy:
+                raise ValueError("this reader cannot do that")
+            opened.append(path.name)
+            image = series.inav[NUMBERS.index(int(path.stem[6:-1]))]
+            image.metadata.General.title = "HAADF"
+            return [image, spectra.deepcopy()]
+
+        monkeypatch.setattr(loading.hs, "load", load)
+        found = match(folder, roi, frames=[2, 4], signal=signal)
+        assert opened == ["MoS2_[9].hspy", "MoS2_[11].hspy"]
+        assert_same(found, series.template_match(roi, frames=[2, 4], show_progressbar=False))
+
+    def test_files_that_differ_are_both_named(self, tmp_path, series, roi) -> None:
+        for place in range(4):
+            frame = series.inav[place] if place < 3 else series.inav[place].isig[:-2, :]
+            frame.save(tmp_path / f"{place}.hspy")
+        match(tmp_path, roi, frames=[1, 2])
+        with pytest.raises(SeriesFileError, match=r"3\.hspy' and .*1\.hspy' differ in size"):
+            match(tmp_path, roi, frames=[1, 3])
 
 
 class TestBadInput:

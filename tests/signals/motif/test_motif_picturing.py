@@ -167,6 +167,30 @@ def test_the_motif_of_each_stage(strict, tiles) -> None:
             assert lower.get_title() == f"peak score {stage.peak_score:.2f}"
 
 
+def test_a_picker_tells_what_it_picked(found) -> None:
+    picker = found.pick_threshold()
+    picker.set_threshold(0.5)
+    same_words = repr(picker.found).removeprefix("FoundMotif")
+    assert repr(picker) == f"MotifPicker{same_words}"
+    assert "candidates are matches, with the threshold 0.5" in repr(picker)
+    picker.set_threshold(1.5)  # which no search could be given
+    assert repr(picker).startswith("MotifPicker(0 of")
+
+
+def test_what_was_found_is_at_hand(strict) -> None:
+    np.testing.assert_array_equal(strict.motif, strict.search.stages[-1].motif)
+    np.testing.assert_array_equal(strict.matches.score, strict.search.last.matches.score)
+    assert len(strict.matches) < len(strict.search.last.candidates)
+
+
+def test_words_for_scores_and_thresholds(found) -> None:
+    with pytest.raises(ValueError, match="'auto'; give a finite number, or one for each of the 4"):
+        found.with_threshold("auto")
+    with pytest.raises(TypeError, match="bins='auto' is not a whole number"):
+        found.plot_scores(bins="auto")
+    assert not plt.get_fignums()
+
+
 def test_picking_a_threshold_with_the_mouse(found) -> None:
     picker = found.pick_threshold(1, bins=30)
     assert isinstance(picker, MotifPicker)

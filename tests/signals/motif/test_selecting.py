@@ -51,6 +51,11 @@ def test_numbers_give_tiles_in_their_order(tiles) -> None:
     assert len(tiles.smartalign.matches) == len(tiles.data)
 
 
+@pytest.mark.parametrize("which", [slice(0, 5), slice(None, None, 3), slice(-2, None)])
+def test_a_slice_is_one_of_tile_numbers(tiles, which) -> None:
+    same_rows(tiles.smartalign.select_tiles(which), tiles, np.arange(len(tiles.data))[which])
+
+
 def test_a_mask_and_lazy_tiles(tiles) -> None:
     mask = tiles.smartalign.matches.score > np.median(tiles.smartalign.matches.score)
     some = tiles.as_lazy().smartalign.select_tiles(mask)
@@ -108,7 +113,11 @@ def test_an_average_of_some_is_that_of_these(tiles) -> None:
     ("which", "message"),
     [
         ([True, False], "one value each"),
-        ([], "No tile is chosen|list of tile numbers"),
+        ([], "No tile is chosen"),
+        (slice(5, 5), "No tile is chosen"),
+        (slice(0, 1, 0), r"^which=slice\(0, 1, 0\) chooses no tiles"),
+        (slice("a"), r"^which=slice.* chooses no tiles"),
+        ("all", "^The parameter `which` is 'all'; give a mask"),
         ([[1, 2]], "list of tile numbers"),
         ([0.5], "list of tile numbers"),
         ([100_000], "100000 is none"),
@@ -118,6 +127,14 @@ def test_an_average_of_some_is_that_of_these(tiles) -> None:
 def test_errors_say_what_is_wrong(tiles, which, message) -> None:
     with pytest.raises(ValueError, match=message):
         tiles.smartalign.select_tiles(which)
+
+
+@pytest.mark.parametrize("align", ["align_rigid", "align_nonrigid"])
+def test_one_tile_is_not_aligned(tiles, align) -> None:
+    one = tiles.smartalign.select_tiles([0])
+    with pytest.raises(ValueError, match="has one tile; alignment needs two or more") as raised:
+        getattr(one, align)(show_progressbar=False)
+    assert "load_series" not in str(raised.value)
 
 
 def test_slices_are_told_apart(tiles) -> None:

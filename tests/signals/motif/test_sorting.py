@@ -109,6 +109,14 @@ def test_too_few_tiles_and_other_signals(tiles) -> None:
         hs.signals.Signal2D(np.ones((30, 9, 9))).smartalign.classify()
 
 
+def test_numbers_that_are_none_are_named(tiles) -> None:
+    for name in ("classes", "components"):
+        with pytest.raises(TypeError, match=f"^{name} is 'a'; give a whole number"):
+            tiles.smartalign.classify(**{name: "a"})
+        with pytest.raises(ValueError, match=f"^{name} is 0; give a whole number"):
+            tiles.smartalign.classify(**{name: 0})
+
+
 def test_the_plot_shows_each_class_and_its_places(classes, tiles) -> None:
     axes = classes.plot()
     try:

@@ -155,8 +155,9 @@ def test_the_plot_shows_every_position(perfect_tiles) -> None:
     found = perfect_tiles.smartalign.lattice_deviations()
     left, right = found.plot()
     try:
-        (arrows,) = left.collections
-        np.testing.assert_allclose(arrows.get_offsets(), found.positions[:, ::-1])
+        for marks in left.collections:
+            np.testing.assert_allclose(marks.get_offsets(), found.positions[:, ::-1])
+        assert len(left.collections) == 2
         assert left.figure.get_suptitle() == found.verdict
         assert right.get_xlabel() == "deviation / standard error"
         left.figure.canvas.draw()
