@@ -20,8 +20,6 @@ from benchmarks.settings import Shape
 from hyperspy_smartalign.data import (
     Crystal,
     Truth,
-    image_gradient,
-    render_image,
     row_covariance,
     simulate_series,
 )
@@ -69,8 +67,7 @@ class Trial:
 class Distortion:
     """Rows of tiles before and after their non-rigid alignment, rms px an axis.
 
-    Errors are less what is common to all tiles. `difference_before` and `difference_after` are of
-    the average of the tiles; see `difference`.
+    Errors are less what is common to all tiles.
     """
 
     dose: float
@@ -80,8 +77,6 @@ class Distortion:
     bound: float
     ratio: float
     predicted: float
-    difference_before: float
-    difference_after: float
 
 
 def run_trials(settings: Settings, *, report: Report) -> list[Trial]:
@@ -157,10 +152,6 @@ def _distortion(settings: Settings, dose: float, *, report: Report) -> Distortio
     bound = row_bound(crystal, (top, left), motif.shape, dose=dose)
     after = known.relative_error(aligned, aligned.smartalign.alignment.transforms)
     errors = aligned.smartalign.nonrigid.line_errors
-    # The area common to all aligned tiles.
-    area = aligned.smartalign.alignment.canvas
-    origin = (top + area.top, left + area.left)
-    same = tiles.data[:, area.top : area.top + area.height, area.left : area.left + area.width]
     return Distortion(
         dose=dose,
         tiles=len(tiles.data),
@@ -169,8 +160,6 @@ def _distortion(settings: Settings, dose: float, *, report: Report) -> Distortio
         bound=bound,
         ratio=after / bound,
         predicted=float("nan") if errors is None else float(np.sqrt(np.nanmean(errors**2))),
-        difference_before=difference(same, crystal, origin),
-        difference_after=difference(aligned.data, crystal, origin),
     )
 
 
@@ -240,23 +229,3 @@ def row_bound(crystal: Crystal, corner: tuple[int, int], shape: Shape, *, dose: 
     # (J + K^-1)^-1 = (1 + K J)^-1 K, as K has no inverse in floating point.
     posterior = np.linalg.solve(np.eye(2 * rows) + prior @ joint, prior)
     return float(np.sqrt(np.mean(np.diag(posterior))))
-
-
-def difference(tiles: FloatArray, crystal: Crystal, origin: tuple[float, float]) -> float:
-    """Rms difference of the average of tiles from the true motif, over the contrast of that.
-
-    At an offset, a gain and a place of its own, which starts from `origin`: tiles do not tell where
-    the region that was given had its centre.
-    """
-    mean = np.mean(tiles, axis=0, dtype=np.float64)
-    place = np.array(origin, np.float64)
-    left, contrast = mean, 1.0
-    for _ in range(STEPS):
-        at = (float(place[0]), float(place[1]))
-        clean = render_image(crystal, mean.shape, origin=at)
-        slopes = image_gradient(crystal, mean.shape, origin=at)
-        design = np.stack([np.ones_like(clean), clean, *slopes]).reshape(4, -1).T
-        values = np.linalg.lstsq(design, mean.ravel(), rcond=None)[0]
-        place += values[2:] / values[1]
-        left, contrast = mean.ravel() - design @ values, values[1] * np.std(clean)
-    return float(np.std(left) / contrast)

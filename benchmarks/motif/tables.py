@@ -121,8 +121,6 @@ def _distortions(results: Results) -> str:
             significant(row["bound"]),
             f"{row['ratio']:.2f}",
             MISSING if row["predicted"] is None else significant(row["predicted"]),
-            f"{row['difference_before']:.3f}",
-            f"{row['difference_after']:.3f}",
         )
         for row in results["distortions"]
     ]
@@ -134,14 +132,11 @@ def _distortions(results: Results) -> str:
         "Bound with prior, px",
         "After / bound",
         "Predicted, px",
-        "Average off the truth, before",
-        "After",
     )
     height, width = results["settings"]["tile_motif"]["shape"]
     title = (
         f"Non-rigid alignment of tiles of {height} x {width} px from one frame whose rows are off "
-        "by 0.5 px rms: error of the rows, less what is common to all tiles, rms px an axis; and "
-        "rms difference of the average of the tiles from the true motif, over its contrast"
+        "by 0.5 px rms: error of the rows, less what is common to all tiles, rms px an axis"
     )
     return list_table(title, header, rows) if rows else ""
 

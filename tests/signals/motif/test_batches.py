@@ -284,7 +284,8 @@ class TestFilesThatAreNotSelected:
     def test_one_selected_frame_is_no_average(self, folder, series, roi) -> None:
         tiles = match(folder, roi, frames=[0])
         applied = series.apply_alignment(tiles, show_progressbar=False)
-        np.testing.assert_array_equal(applied.data, tiles.data)
+        # Other kernels, whose sums may be in another order.
+        np.testing.assert_allclose(applied.data, tiles.data, rtol=1e-6)
 
     def test_order_of_the_files_is_checked(self, damaged, folder, roi) -> None:
         tiles = match(damaged, roi, frames=[0, 3])
@@ -316,7 +317,7 @@ class TestFilesThatAreNotSelected:
         options = {"show_progressbar": False}
         again = hyperspy_smartalign.apply_alignment(tiles, damaged, **options)
         assert not again._lazy
-        np.testing.assert_array_equal(again.data, tiles.data)
+        np.testing.assert_allclose(again.data, tiles.data, rtol=1e-6)
         with pytest.raises(SeriesFileError, match=r"MoS2_\[9\]\.hspy"):
             hyperspy_smartalign.apply_alignment(
                 match(series, roi, frames=[0, 2]), damaged, **options
