@@ -43,6 +43,8 @@ class ThresholdPicker:
         Smallest score of a match in each image, to begin with.
     image : callable
         ``image(k)`` gives image k, (h, w); called when it is shown.
+    barred : (n,) array-like of bool, optional
+        Candidates that stay rejected whatever their score.
     fixed : bool
         True moves one threshold of all images, which begins with that of the image shown; False
         moves that of the image shown.
@@ -82,6 +84,7 @@ class ThresholdPicker:
         threshold: npt.ArrayLike,
         image: Callable[[int], Image],
         *,
+        barred: npt.ArrayLike | None = None,
         fixed: bool = True,
         numbers: Sequence[int] | None = None,
         frame: int | None = None,
@@ -93,6 +96,9 @@ class ThresholdPicker:
         fig: FigureLike | None = None,
     ) -> None:
         self._candidates = candidates
+        self._barred = np.broadcast_to(
+            np.asarray(False if barred is None else barred, np.bool_), (len(candidates),)
+        )
         self._thresholds = np.array(threshold, np.float64, ndmin=1)
         self._image = image
         self._fixed = fixed
@@ -153,7 +159,8 @@ class ThresholdPicker:
     def accepted(self) -> npt.NDArray[np.bool_]:
         """(n,) whether each candidate reaches the threshold of its image."""
         candidates = self._candidates
-        return np.asarray(candidates.score >= self._thresholds[candidates.frame])
+        enough = candidates.score >= self._thresholds[candidates.frame]
+        return np.asarray(enough & ~self._barred)
 
     def set_threshold(self, threshold: float) -> None:
         """Move the threshold: that of all images, or where each has its own, of the one shown.

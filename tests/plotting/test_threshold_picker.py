@@ -190,6 +190,15 @@ def test_one_image_has_no_slider(make) -> None:
     assert picker.frame == 0
 
 
+def test_candidates_on_other_sites_stay_rejected(make) -> None:
+    barred = np.arange(len(CANDIDATES)) % 3 == 0
+    picker = make(threshold=(0.0, 0.0, 0.0), barred=barred)
+    np.testing.assert_array_equal(picker.accepted, (CANDIDATES.score >= 0) & ~barred)
+    picker.set_threshold(-1)
+    assert not picker.accepted[barred].any()
+    assert picker.accepted[~barred].all()
+
+
 def test_bins_and_range_change(make) -> None:
     picker = make(bins=20)
     patch = next(p for p in picker.score_axes.patches if p.get_label() == "rejected")

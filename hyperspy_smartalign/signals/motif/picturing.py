@@ -51,6 +51,7 @@ class MotifPicker(plotting.ThresholdPicker):
             last.candidates,
             last.threshold,
             pictures.image,
+            barred=last.other_site,
             fixed=fixed,
             numbers=pictures.numbers,
             **pictures.calibration,
