@@ -103,7 +103,8 @@ def template_match(
         As of the method.
     frames : sequence of int or None, default None
         Numbers of the frames that take part, counted from 0: where each is a file of its own,
-        those of the files. In the table of matches they keep these numbers. None: all.
+        those of the files, and only these are opened. In the table of matches they keep these
+        numbers. None: all.
     working_folder : path or None, default None
         Folder for what has been found so far: one that does not exist, is empty, or was used so
         before. A search that was broken off goes on from there with the same call; with other
