@@ -320,7 +320,7 @@ class ThresholdPicker:
     def _release(self, event: MouseEvent) -> None:
         if self._dragging and event.button == MouseButton.LEFT:
             self._dragging = False
-            self._picture.set_interpolation("auto")
+            self._picture.set_interpolation("antialiased")
             self.figure.canvas.draw_idle()
 
     def _key(self, event: KeyEvent) -> bool:
