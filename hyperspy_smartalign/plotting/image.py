@@ -146,16 +146,7 @@ def show_image(
 
 def add_scale_bar(ax: Axes, shape: tuple[int, ...], *, scale: float, units: str) -> None:
     """Put a horizontal scale bar of a round length, a third of the width or less, on an image."""
-    width = shape[1]
-    if not is_calibrated(units):
-        scale, units = 1.0, "px"
-    factor, shown = readable(scale * width / 3, units)
-    length = round_length(max(scale * width / 3 * factor, 1.0 if shown == "px" else 0.0))
-    bar = AuxTransformBox(ax.transData)
-    bar.add_artist(
-        Rectangle((0, 0), length / factor / scale, 0.014 * min(shape), color="white", linewidth=0)
-    )
-    label = TextArea(f"{length:g} {shown}", textprops={"color": "white", "size": SMALL})
+    bar, label = bar_and_label(ax, shape, scale=scale, units=units, colour="white")
     box = AnchoredOffsetbox(
         loc="lower left",
         child=VPacker(children=[label, bar], align="center", pad=0, sep=3),
@@ -164,6 +155,22 @@ def add_scale_bar(ax: Axes, shape: tuple[int, ...], *, scale: float, units: str)
     )
     box.patch.set(facecolor="black", alpha=0.6, edgecolor="none")
     ax.add_artist(box)
+
+
+def bar_and_label(
+    ax: Axes, shape: tuple[int, ...], *, scale: float, units: str, colour: str
+) -> tuple[AuxTransformBox, TextArea]:
+    """A scale bar of a round length, a third of the width of an image or less, and its length."""
+    if not is_calibrated(units):
+        scale, units = 1.0, "px"
+    widest = scale * shape[1] / 3
+    factor, shown = readable(widest, units)
+    length = round_length(max(widest * factor, 1.0 if shown == "px" else 0.0))
+    bar = AuxTransformBox(ax.transData)
+    bar.add_artist(
+        Rectangle((0, 0), length / factor / scale, 0.014 * min(shape), color=colour, linewidth=0)
+    )
+    return bar, TextArea(f"{length:g} {shown}", textprops={"color": colour, "size": SMALL})
 
 
 def show_spectrum(

@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, HPacker, TextArea
-from matplotlib.patches import Rectangle
+from matplotlib.offsetbox import AnchoredOffsetbox, HPacker
 
-from hyperspy_smartalign.plotting.image import grey_limits
-from hyperspy_smartalign.plotting.style import SMALL
-from hyperspy_smartalign.plotting.units import is_calibrated, readable, round_length
+from hyperspy_smartalign.plotting.image import bar_and_label, grey_limits
 
 # Of the marks on a frame; light colours are lost on white without it.
 EDGE = "0.15"
@@ -64,17 +61,7 @@ def scale_bar_below(ax: Axes, shape: tuple[int, int], *, scale: float, units: st
     units : str
         Unit of lengths; where it is none, the bar is in pixels.
     """
-    columns = shape[1]
-    if not is_calibrated(units):
-        scale, units = 1.0, "px"
-    widest = scale * columns / 3
-    factor, shown = readable(widest, units)
-    length = round_length(max(widest * factor, 1.0 if shown == "px" else 0.0))
-    bar = AuxTransformBox(ax.transData)
-    bar.add_artist(
-        Rectangle((0, 0), length / factor / scale, 0.014 * min(shape), color="black", linewidth=0)
-    )
-    label = TextArea(f"{length:g} {shown}", textprops={"size": SMALL})
+    bar, label = bar_and_label(ax, shape, scale=scale, units=units, colour="black")
     ax.add_artist(
         AnchoredOffsetbox(
             loc="upper left",

@@ -19,6 +19,7 @@ from hyperspy_smartalign.resampling.options import fill_number, output_dtype
 from hyperspy_smartalign.resampling.workers import run_tasks
 from hyperspy_smartalign.signals.motif.placing import FrameTiles
 from hyperspy_smartalign.signals.progressing import Progress
+from hyperspy_smartalign.signals.rendering import Rendering
 from hyperspy_smartalign.signals.streaming import FrameStream
 from hyperspy_smartalign.signals.validating import Frames
 from hyperspy_smartalign.transforms import Canvas
@@ -77,9 +78,7 @@ def cut_images(
             f"The pixels are {frames.dtype}, and only real numbers can be cut between the pixels. "
             "Take signal.real, signal.amplitude or signal.phase of complex images."
         )
-    dtype = output_dtype(frames.dtype, interpolation)
-    if output != "series":
-        dtype = np.dtype(np.float32 if output == "average" else np.float64)
+    dtype = Rendering(interpolation, fill, output).dtype_of(frames)
     fill_number(fill, dtype)
     used = [i for i, numbers in enumerate(rows) if len(numbers)]
     if output == "series":
