@@ -27,7 +27,7 @@ def area(group: str) -> Kind:
     )
 
 
-def fill() -> Kind:
+def fill(*, rare: bool = False) -> Kind:
     """The parameter `fill`, shared by the tools that make aligned pixels."""
     return Fill(
         "nan",
@@ -38,10 +38,11 @@ def fill() -> Kind:
             "saw the place, or a number."
         ),
         group="output",
+        rare=rare,
     )
 
 
-def interpolation() -> Kind:
+def interpolation(*, rare: bool = False) -> Kind:
     """The parameter `interpolation`, shared by the tools that make aligned pixels."""
     return Choice(
         "spline",
@@ -52,6 +53,7 @@ def interpolation() -> Kind:
             "dtype) or Fourier (band-limited, constant shifts only)."
         ),
         group="output",
+        rare=rare,
     )
 
 
@@ -96,6 +98,7 @@ class ApplyParameters(Parameters):
             "and integers stay integers with 'whole'."
         ),
         group="output",
+        rare=True,
     )
     output = output()
     variance = Choice(
@@ -108,6 +111,7 @@ class ApplyParameters(Parameters):
             "'spread' looks at how the frames differ."
         ),
         group="output",
+        rare=True,
     )
     signal_range = SignalRange(
         None,
@@ -127,8 +131,11 @@ class ApplyParameters(Parameters):
         group="channels",
     )
 
-    def check(self) -> None:
+    def idle(self) -> dict[str, str]:
+        """Parameters that nothing would use with the present values, and why."""
+        idle = {}
         if self.counts != "interpolate":
-            self.refuse_unused("interpolation", f"counts={self.counts!r} does not interpolate")
+            idle["interpolation"] = f"counts={self.counts!r} does not interpolate"
         if self.output == "series":
-            self.refuse_unused("variance", "it belongs to an average or sum")
+            idle["variance"] = "it belongs to an average or sum"
+        return idle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +28,7 @@ class ParameterSpec:
     name, kind : str
         Keyword, and the kind of value: "flag", "switch", "choice", "choices", "integer", "real",
         "real or pair", "indices", "index pairs", "numbers", "frame numbers", "region",
-        "crop area", "signal range" or "choice or array".
+        "crop area", "signal range", "path" or "choice or array".
     default : object
         Default value. None is allowed as a value only where it is the default.
     choices : tuple of str
@@ -39,6 +39,10 @@ class ParameterSpec:
         Name for people, one or two plain sentences, section of the dialogue, unit.
     python_type : str
         Type of the values that are not words.
+    rare : bool
+        Whether few users need it, so that a dialogue folds it away.
+    trait : Kind
+        What checks the values.
     """
 
     name: str
@@ -52,6 +56,8 @@ class ParameterSpec:
     group: str
     unit: str
     python_type: str
+    rare: bool
+    trait: Kind = field(repr=False, compare=False)
 
     @property
     def annotation(self) -> str:
@@ -60,6 +66,10 @@ class ParameterSpec:
         if self.choices and "str" not in types.split(" | "):
             types = f"{types} | str"
         return f"{types} | None" if self.default is None else types
+
+    def checked(self, value: Any) -> Any:
+        """The value as the parameter keeps it; ParameterError if it is not allowed."""
+        return self.trait.validate(None, self.name, value)
 
 
 class Parameters(t.HasStrictTraits):
@@ -116,6 +126,8 @@ class Parameters(t.HasStrictTraits):
                     group=trait.group,
                     unit=trait.unit,
                     python_type=kind.python_type,
+                    rare=trait.rare,
+                    trait=kind,
                 )
             )
         return found
@@ -125,8 +137,28 @@ class Parameters(t.HasStrictTraits):
         """Parameters from what `to_dict` gave, also after a round trip through a file."""
         return cls(**{name: _plain(value) for name, value in content.items()})
 
+    def idle(self) -> dict[str, str]:
+        """Parameters that nothing would use with the present values, and why.
+
+        It does not matter whether they differ from their default, nor whether other values
+        clash: a dialogue greys these out while values are edited. What is left without them is
+        all used, so that nobody has to ask twice.
+
+        Returns
+        -------
+        dict
+            Name -> reason, in the middle of a sentence. Empty if all are used.
+        """
+        return {}
+
+    def check_clashes(self) -> None:
+        """Raise ParameterError if values that are used do not go together."""
+
     def check(self) -> None:
         """Raise ParameterError if values clash, so that none is ever silently ignored."""
+        self.check_clashes()
+        for name, reason in self.idle().items():
+            self._refuse_unused(name, reason)
 
     def keywords(self) -> dict[str, Any]:
         """Every parameter and its value, ready for a function call."""
@@ -166,7 +198,7 @@ class Parameters(t.HasStrictTraits):
         changes = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())
         return f"{type(self).__name__}({changes})"
 
-    def refuse_unused(self, name: str, reason: str) -> None:
+    def _refuse_unused(self, name: str, reason: str) -> None:
         """Raise ParameterError if parameter `name` was set although nothing would use it."""
         if name in self.changed():
             raise ParameterError(

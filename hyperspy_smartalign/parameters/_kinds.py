@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,6 +36,8 @@ class Kind(t.TraitType):
         Allowed range, ends included. None: no limit.
     label, desc, group, unit : str
         Name for people, one or two plain sentences, section of the dialogue, unit.
+    rare : bool
+        Whether few users need it, so that a dialogue folds it away.
     """
 
     kind = "value"
@@ -52,18 +55,19 @@ class Kind(t.TraitType):
         desc: str,
         group: str,
         unit: str = "",
+        rare: bool = False,
     ) -> None:
         self.words = tuple(words)
         self.low = low
         self.high = high
         self.optional = default is None
-        super().__init__(default, label=label, desc=desc, group=group, unit=unit)
+        super().__init__(default, label=label, desc=desc, group=group, unit=unit, rare=rare)
 
     def convert(self, value: Any) -> Any:
         """The value as it is stored; TypeError or ValueError if it is not of this kind."""
         raise TypeError("only words are allowed")
 
-    def validate(self, owner: t.HasTraits, name: str, value: Any) -> Any:
+    def validate(self, owner: t.HasTraits | None, name: str, value: Any) -> Any:
         """Called by traits for every assignment."""
         if value is None and self.optional:
             return None
@@ -73,11 +77,11 @@ class Kind(t.TraitType):
             self.error(owner, name, value)
         try:
             return self.convert(value)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, LookupError):
             pass
         self.error(owner, name, value)
 
-    def error(self, owner: t.HasTraits, name: str, value: Any) -> None:
+    def error(self, owner: t.HasTraits | None, name: str, value: Any) -> None:
         """Raise an error that names the parameter, the value and what is allowed."""
         raise ParameterError(f"{name}={reprlib.repr(value)} is not allowed: give {self.info()}.")
 
@@ -334,11 +338,24 @@ class CropArea(Region):
     noun = f"True, False, {Region.noun}"
     python_type = "bool | str | RectangularROI | tuple[float, float, float, float]"
 
-    def validate(self, owner: t.HasTraits, name: str, value: Any) -> Any:
+    def validate(self, owner: t.HasTraits | None, name: str, value: Any) -> Any:
         if isinstance(value, str) and value in self.words:
             return value == self.words[0]
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
+        return super().validate(owner, name, value)
+
+
+class FilePath(Kind):
+    """Where a file or folder is: text, or anything that stands for a path."""
+
+    kind = "path"
+    noun = "a path"
+    python_type = "str | PathLike"
+
+    def validate(self, owner: t.HasTraits | None, name: str, value: Any) -> Any:
+        if isinstance(value, (str, os.PathLike)) and os.fspath(value):
+            return os.fspath(value)
         return super().validate(owner, name, value)
 
 

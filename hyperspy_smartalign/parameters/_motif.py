@@ -59,6 +59,7 @@ class TemplateParameters(Parameters):
             "other orientations; each match keeps the best."
         ),
         group="motif",
+        rare=True,
         unit="degrees",
     )
     mirror = Flag(
@@ -66,6 +67,7 @@ class TemplateParameters(Parameters):
         label="Mirrored motif",
         desc="Search the mirror image of the motif too.",
         group="motif",
+        rare=True,
     )
     other_sites = Flag(
         False,
@@ -76,6 +78,7 @@ class TemplateParameters(Parameters):
             "with noise no threshold keeps them apart."
         ),
         group="search",
+        rare=True,
     )
     min_distance = PositiveReal(
         None,
@@ -106,6 +109,7 @@ class TemplateParameters(Parameters):
         label="Coverage",
         desc="Smallest share of a tile that must have been observed, where frames have gaps.",
         group="search",
+        rare=True,
     )
     subpixel = Choice(
         "fit",
@@ -117,6 +121,7 @@ class TemplateParameters(Parameters):
             "or 'none', whole pixels."
         ),
         group="search",
+        rare=True,
     )
     upsample = PositiveReal(
         1.0,
@@ -131,9 +136,9 @@ class TemplateParameters(Parameters):
         label="Interpolation",
         desc="Kernel of the one interpolation of a tile: cubic B-spline, linear or nearest.",
         group="tiles",
+        rare=True,
     )
 
-    def check(self) -> None:
-        """Raise ParameterError if values clash."""
-        if self.threshold != "auto":
-            self.refuse_unused("fixed_threshold", "threshold is a number")
+    def idle(self) -> dict[str, str]:
+        """Parameters that nothing would use with the present values, and why."""
+        return {} if self.threshold == "auto" else {"fixed_threshold": "threshold is a number"}

@@ -72,6 +72,7 @@ class NonrigidParameters(Parameters):
         label="Guard",
         desc="Stop, and keep the best, as soon as a cycle makes data that were held out fit worse.",
         group="cycles",
+        rare=True,
     )
     keep_on_cancel = Flag(
         False,
@@ -108,6 +109,7 @@ class NonrigidParameters(Parameters):
             "None: all cycles."
         ),
         group="reference",
+        rare=True,
     )
     weights = FrameNumbers(
         "equal",
@@ -119,6 +121,7 @@ class NonrigidParameters(Parameters):
             "or one number a frame."
         ),
         group="reference",
+        rare=True,
     )
     smooth_reference = Real(
         None,
@@ -129,6 +132,7 @@ class NonrigidParameters(Parameters):
             "its own noise."
         ),
         group="reference",
+        rare=True,
         unit="px",
     )
     solver = Choice(
@@ -140,6 +144,7 @@ class NonrigidParameters(Parameters):
             "is the classical matching by image gradients."
         ),
         group="convergence",
+        rare=True,
     )
     smoothing = PositiveReal(
         None,
@@ -173,6 +178,7 @@ class NonrigidParameters(Parameters):
             "itself where steps diverge. None: weak."
         ),
         group="convergence",
+        rare=True,
     )
     max_iterations = Integer(
         None,
@@ -180,6 +186,7 @@ class NonrigidParameters(Parameters):
         label="Maximum iterations",
         desc="Most iterations in a cycle. None: 10 (map) or 200 (gradient).",
         group="convergence",
+        rare=True,
     )
     line_noise = Flag(
         True,
@@ -199,6 +206,7 @@ class NonrigidParameters(Parameters):
             "True needs them; False: never."
         ),
         group="scan",
+        rare=True,
     )
     noise_constant = PositiveReal(
         1.0,
@@ -208,12 +216,14 @@ class NonrigidParameters(Parameters):
             "less sensitive."
         ),
         group="advanced",
+        rare=True,
     )
     constrain_edges = Flag(
         False,
         label="Constrain edges",
         desc="Hold the displacement at the edges of the frame, for featureless backgrounds.",
         group="advanced",
+        rare=True,
     )
     smooth_frames = Real(
         0.0,
@@ -224,6 +234,7 @@ class NonrigidParameters(Parameters):
             "frame. The pixels of the result are not smoothed."
         ),
         group="advanced",
+        rare=True,
         unit="px",
     )
     roi = Region(
@@ -233,13 +244,13 @@ class NonrigidParameters(Parameters):
             "Part of the frame that the displacements are estimated on: a hs.roi.RectangularROI "
             "or (left, right, top, bottom), int = index, float = value on the axis. None: all."
         ),
-        group="advanced",
+        group="frames",
     )
     exclude = Indices(
         (),
         label="Exclude frames",
         desc="Indices of frames, counted from 0, that take no part in the estimation.",
-        group="advanced",
+        group="frames",
     )
     crop = CropArea(
         True,
@@ -252,7 +263,7 @@ class NonrigidParameters(Parameters):
         ),
         group="output",
     )
-    fill = _applying.fill()
+    fill = _applying.fill(rare=True)
     interpolation = Choice(
         "spline",
         words=("spline", "linear", "nearest"),
@@ -262,6 +273,7 @@ class NonrigidParameters(Parameters):
             "and dtype). Fourier interpolation shifts whole frames only."
         ),
         group="output",
+        rare=True,
     )
     output = _applying.output()
     keep_transforms = Flag(
@@ -272,6 +284,7 @@ class NonrigidParameters(Parameters):
             "detectors. False stores the mean shift of each frame only."
         ),
         group="output",
+        rare=True,
     )
     keep_fields = Flag(
         False,
@@ -281,6 +294,7 @@ class NonrigidParameters(Parameters):
             "are stored on a control grid, as HyperSpy copies them at every slice."
         ),
         group="output",
+        rare=True,
     )
 
     @property
@@ -321,16 +335,31 @@ class NonrigidParameters(Parameters):
             return 0
         return int(self.total_cycles if self.local_cycles is None else self.local_cycles)
 
-    def check(self) -> None:
+    def idle(self) -> dict[str, str]:
+        """Parameters that nothing would use with the present values, and why."""
+        idle = {}
+        if self.nonlinear_cycles == 0:
+            reason = "nonlinear_cycles=0 fits no model"
+            idle = dict.fromkeys(("model", "solver", "smoothing", "continuous"), reason)
+        elif set(self.models) == {"free"}:
+            idle["continuous"] = "model='free' knows no scan lines"
+        if self.reference != "local":
+            local = "it is for reference='local'"
+            idle.update(reference_width=local, local_cycles=local)
+        if isinstance(self.reference, int):
+            idle["weights"] = f"reference={self.reference} is a single frame"
+        if self.solver != "gradient":
+            idle["acceleration"] = "it is for solver='gradient'"
+        elif "solver" in idle:
+            idle["acceleration"] = idle["solver"]
+        if not self.keep_transforms:
+            idle["keep_fields"] = "keep_transforms=False stores no fields"
+        return idle
+
+    def check_clashes(self) -> None:
         """Raise ParameterError if values clash."""
         self._check_cycles()
         self._check_reference()
-        if self.solver != "gradient":
-            self.refuse_unused("acceleration", "it is for solver='gradient'")
-        if self.models and set(self.models) == {"free"}:
-            self.refuse_unused("continuous", "model='free' knows no scan lines")
-        if not self.keep_transforms:
-            self.refuse_unused("keep_fields", "keep_transforms=False stores no fields")
 
     def _check_cycles(self) -> None:
         if self.total_cycles == 0:
@@ -339,31 +368,27 @@ class NonrigidParameters(Parameters):
                 "ask for one cycle or more."
             )
         if self.nonlinear_cycles == 0:
-            for name in ("model", "solver", "smoothing", "continuous"):
-                self.refuse_unused(name, "nonlinear_cycles=0 fits no model")
-        elif not isinstance(self.model, str) and len(self.model) > self.nonlinear_cycles:
+            return
+        if not isinstance(self.model, str) and len(self.model) > self.nonlinear_cycles:
             raise ParameterError(
                 f"model names {len(self.model)} models, and nonlinear_cycles="
                 f"{self.nonlinear_cycles}: give no more models than cycles, or "
                 f"nonlinear_cycles={len(self.model)}."
             )
-        elif "free" in self.models and set(self.models[self.models.index("free") :]) != {"free"}:
+        if "free" in self.models and set(self.models[self.models.index("free") :]) != {"free"}:
             raise ParameterError(
                 f"model={self.model!r} asks for scan lines after free displacements, which have "
                 "no scan lines left: put 'free' last."
             )
 
     def _check_reference(self) -> None:
-        if self.reference != "local":
-            for name in ("reference_width", "local_cycles"):
-                self.refuse_unused(name, "it is for reference='local'")
-        elif self.local_cycles is not None and self.local_cycles > self.total_cycles:
+        cycles = self.local_cycles if self.reference == "local" else None
+        if cycles is not None and cycles > self.total_cycles:
             raise ParameterError(
-                f"local_cycles={self.local_cycles}, and there are {self.total_cycles} cycles "
+                f"local_cycles={cycles}, and there are {self.total_cycles} cycles "
                 "(affine_cycles + nonlinear_cycles). Leave local_cycles out to use the local "
                 "average in all of them."
             )
-        if isinstance(self.reference, int):
-            self.refuse_unused("weights", f"reference={self.reference} is a single frame")
-        if not isinstance(self.weights, str) and not any(self.weights):
+        frames = "average" if isinstance(self.reference, int) else self.weights
+        if not isinstance(frames, str) and not any(frames):
             raise ParameterError("weights are all 0, so that there is no reference: raise some.")

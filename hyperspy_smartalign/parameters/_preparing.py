@@ -111,7 +111,7 @@ class PrepareParameters(Parameters):
         group="pre-processing",
     )
 
-    def check(self) -> None:
+    def check_clashes(self) -> None:
         """Raise ParameterError if the range of frames is empty."""
         if self.first is not None and self.last is not None and self.last < self.first:
             raise ParameterError(

@@ -30,6 +30,7 @@ _TWO_NUMBERS = {
     "band_pass": "(low, high) with low below high",
     "elliptical_gaussian": "the standard deviations (y, x), both above 0",
 }
+_BANDS = {**_ONE_NUMBER, **_TWO_NUMBERS}
 # These reach to the Nyquist frequency when no band is given.
 _BAND_NOT_NEEDED = ("hann", "hamming", "blackman")
 
@@ -94,6 +95,7 @@ class RigidParameters(Parameters):
             "named masks, or a 2-D array with the zero frequency in its centre."
         ),
         group="registration method",
+        rare=True,
     )
     band = RealOrPair(
         None,
@@ -106,6 +108,7 @@ class RigidParameters(Parameters):
             "band_pass, a pair (y, x) for elliptical_gaussian."
         ),
         group="registration method",
+        rare=True,
         unit="cycles per pixel",
     )
     butterworth = PositiveReal(
@@ -114,6 +117,7 @@ class RigidParameters(Parameters):
         label="Butterworth cut-off",
         desc="Cut-off of a Butterworth filter on the correlation. None: no such filter.",
         group="registration method",
+        rare=True,
         unit="cycles per pixel",
     )
     butterworth_order = Integer(
@@ -123,6 +127,7 @@ class RigidParameters(Parameters):
         label="Butterworth order",
         desc="Order of the Butterworth filter; a higher order cuts more sharply.",
         group="registration method",
+        rare=True,
     )
     mode = Choice(
         "high_snr",
@@ -140,6 +145,7 @@ class RigidParameters(Parameters):
         label="Group frames",
         desc="Number of neighbouring frames averaged before correlating, for very low doses.",
         group="estimating offsets",
+        rare=True,
         unit="frames",
     )
     neighbours = Integer(
@@ -176,12 +182,14 @@ class RigidParameters(Parameters):
         label="Exclude pairs",
         desc="Pairs (i, j) of frames, counted from 0, that are not compared.",
         group="estimating offsets",
+        rare=True,
     )
     reject = Flag(
         True,
         label="Reject bad frames",
         desc="Leave out frames that fit to no others, and say which and why.",
         group="estimating offsets",
+        rare=True,
     )
     peak = Choice(
         "candidates",
@@ -192,6 +200,7 @@ class RigidParameters(Parameters):
             "the highest one to a pixel, by a Gaussian fit or by its centre of mass."
         ),
         group="estimating offsets",
+        rare=True,
     )
     candidates = Integer(
         8,
@@ -200,6 +209,7 @@ class RigidParameters(Parameters):
         label="Candidates",
         desc="How many maxima are kept for each pair of frames.",
         group="estimating offsets",
+        rare=True,
     )
     outliers = Choice(
         "consensus",
@@ -210,12 +220,14 @@ class RigidParameters(Parameters):
             "triangles do not close, those that break a smooth drift, or not at all."
         ),
         group="estimating offsets",
+        rare=True,
     )
     outlier_threshold = PositiveReal(
         None,
         label="Outlier threshold",
         desc="Deviation above which a pair counts as wrong. None: from the spread of the pairs.",
         group="estimating offsets",
+        rare=True,
         unit="px",
     )
     refinements = Integer(
@@ -234,35 +246,43 @@ class RigidParameters(Parameters):
         ),
         group="output",
     )
-    fill = _applying.fill()
-    interpolation = _applying.interpolation()
+    fill = _applying.fill(rare=True)
+    interpolation = _applying.interpolation(rare=True)
     output = _applying.output()
 
-    def check(self) -> None:
+    def idle(self) -> dict[str, str]:
+        """Parameters that nothing would use with the present values, and why."""
+        idle = {}
+        if self._weighting_name not in _BANDS:
+            idle["band"] = f"weighting {self._weighting_name} has no band"
+        if self.butterworth is None:
+            idle["butterworth_order"] = "butterworth=None is no filter"
+        if self.peak != "candidates":
+            idle["candidates"] = f"peak={self.peak!r} keeps one maximum a pair"
+        if self.outliers == "none":
+            idle["outlier_threshold"] = "outliers='none' looks for none"
+        return idle
+
+    def check_clashes(self) -> None:
         """Raise ParameterError if values clash."""
         if self.area == "roi" and self.roi is None:
             raise ParameterError(
                 "area='roi' needs a region: add roi=(left, right, top, bottom) or a "
                 "hs.roi.RectangularROI, or use area='image'."
             )
-        if self.butterworth is None:
-            self.refuse_unused("butterworth_order", "butterworth=None is no filter")
-        if self.peak != "candidates":
-            self.refuse_unused("candidates", f"peak={self.peak!r} keeps one maximum a pair")
-        if self.outliers == "none":
-            self.refuse_unused("outlier_threshold", "outliers='none' looks for none")
-        self._check_band()
+        if "band" not in self.idle():
+            self._check_band()
+
+    @property
+    def _weighting_name(self) -> str:
+        return self.weighting if isinstance(self.weighting, str) else "an array"
 
     def _check_band(self) -> None:
-        weighting = self.weighting if isinstance(self.weighting, str) else "an array"
-        known = {**_ONE_NUMBER, **_TWO_NUMBERS}
-        if weighting not in known:
-            self.refuse_unused("band", f"weighting {weighting} has no band")
-            return
+        weighting = self._weighting_name
         if self.band is None:
             if weighting not in _BAND_NOT_NEEDED:
                 raise ParameterError(
-                    f"weighting={weighting!r} needs band=, {known[weighting]} in cycles per pixel."
+                    f"weighting={weighting!r} needs band=, {_BANDS[weighting]} in cycles per pixel."
                 )
             return
         is_pair = isinstance(self.band, tuple)
@@ -273,6 +293,6 @@ class RigidParameters(Parameters):
             right = min(self.band) > 0
         if not right:
             raise ParameterError(
-                f"band={self.band} does not fit weighting={weighting!r}: give {known[weighting]}, "
+                f"band={self.band} does not fit weighting={weighting!r}: give {_BANDS[weighting]}, "
                 "in cycles per pixel."
             )
