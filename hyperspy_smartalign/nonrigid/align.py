@@ -15,7 +15,7 @@ from hyperspy_smartalign.rigid.store import FrameSource, FrameStore
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.transforms import Transform
 
-from .cycles import Progress, Run, run_cycles
+from .cycles import Progress, Run, Watch, run_cycles
 from .frame_fit import Brightness
 from .gauge import undetermined
 from .lines import LinePath, lines_of
@@ -41,6 +41,7 @@ def align_frames_nonrigid(
     region: tuple[int, int, int, int] | None = None,
     num_workers: int | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> NonrigidResult:
     """Measure the distortion of every frame of a series.
 
@@ -62,6 +63,8 @@ def align_frames_nonrigid(
         Threads; one per processor by default.
     progress : callable, optional
         ``progress(stage, done, total)``.
+    watch : callable, optional
+        Told what is found before the end: a `CycleDone` before the first cycle and after each.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def align_frames_nonrigid(
                 "signal.smartalign.prepare(line_time=...)."
             )
     settings = replace(work.settings, axes=axes, rates=rates)
-    run = run_cycles(work.store, state, settings, parameters, progress or _silent)
+    run = run_cycles(work.store, state, settings, parameters, progress or _silent, watch)
     return _result(run, moved, origin, settings)
 
 

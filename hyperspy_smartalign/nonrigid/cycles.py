@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,8 @@ from .comparing import evaluate
 from .free_pass import free_state, gain_of_fields, improve_fields
 from .gradient_pass import match_frames
 from .line_pass import gain_of_lines, improve_lines
-from .result import Cycle
+from .result import Cycle, CycleDone
+from .running import RunningAverage
 from .settings import Settings
 from .state import Evaluated, State
 
@@ -25,6 +27,7 @@ __all__ = ["Run", "run_cycles"]
 BoolArray = npt.NDArray[np.bool_]
 DoubleArray = npt.NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
+Watch = Callable[[object], None]
 
 logger = logging.getLogger("hyperspy_smartalign")
 
@@ -176,6 +179,7 @@ class _Cycles:
             tolerance=self._between(cycle, max(FIRST_LIMIT, limit), limit),
             max_iterations=self._parameters.iteration_limit,
             base=at.base if self._parameters.guard else None,
+            progress=partial(self._progress, self._stage(cycle, at.state)),
         )
         evaluated = self.evaluated(found.state, settings, self._stage(cycle, found.state))
         position = _Position(found.state, evaluated, at.base, found.gain)
@@ -192,6 +196,7 @@ def run_cycles(
     settings: Settings,
     parameters: NonrigidParameters,
     progress: Progress,
+    watch: Watch | None = None,
 ) -> Run:
     """Run the cycles that the parameters ask for.
 
@@ -204,6 +209,8 @@ def run_cycles(
     parameters : NonrigidParameters
     progress : callable
         ``progress(stage, done, total)``.
+    watch : callable, optional
+        Told a `CycleDone` before the first cycle and after each.
 
     Returns
     -------
@@ -229,6 +236,13 @@ def run_cycles(
     if not _alike(evaluated, store.shape):
         message = "the frames show nothing in common above their noise, so that none is corrected"
         return Run(state, (), first, first, (message,))
+    average = None if watch is None else RunningAverage(store, state, settings.used)
+
+    def tell(number: int, state: State) -> None:
+        if watch is not None and average is not None:
+            cycle = cycles[-1] if cycles else None
+            watch(CycleDone(number, len(work.models), cycle, average.of(state, now)))
+
     cycles: list[Cycle] = []
     messages: list[str] = []
     # The best position of the present family of models: affine, scan lines, or free.
@@ -236,6 +250,7 @@ def run_cycles(
     lines: _Position | None = None
     family, stopped, drifts, cancelled = "", False, False, False
     try:
+        tell(0, best.state)
         for number, model in enumerate(work.models):
             if family != _family(model):
                 # Affine cycles that show nothing do not keep the lines from being tried.
@@ -271,6 +286,7 @@ def run_cycles(
             drifts = drifts or model == "affine"
             if kept:
                 best = replace(position, gain=max(position.gain, best.gain))
+                tell(number + 1, best.state)
                 continue
             stopped = True
             if best.gain > 0:
@@ -278,6 +294,7 @@ def run_cycles(
             if not best.state.errors and family != "free":
                 # They tell how well it is known that there is nothing.
                 best = replace(best, state=replace(best.state, errors=position.state.errors))
+            tell(number + 1, best.state)
     except KeyboardInterrupt:
         if not parameters.keep_on_cancel:
             raise

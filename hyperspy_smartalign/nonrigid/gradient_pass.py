@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -75,6 +75,7 @@ def match_frames(
     tolerance: float,
     max_iterations: int,
     base: State | None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Matching:
     """Match every frame to the mean of the others until its steps are small.
 
@@ -91,6 +92,8 @@ def match_frames(
     base : State or None
         The state before the first cycle of this model. From there each half of the pixels is
         matched alone too, and tried on the other half; None does without.
+    progress : callable, optional
+        ``progress(done, total)``.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def match_frames(
             gains[index] = _gain(halves, path, evaluated, index)
             gains[index] -= _gain([first, first], path, evaluated, index)
 
-    run_tasks(task, n, num_workers=settings.num_workers)
+    run_tasks(task, n, num_workers=settings.num_workers, progress=progress)
     paths: list[Path] = [
         path if fit is None else fit.path for path, fit in zip(state.paths, fits, strict=True)
     ]

@@ -21,7 +21,7 @@ from hyperspy_smartalign.resampling import (
     resample_frame,
 )
 from hyperspy_smartalign.resampling.compiled import compiled
-from hyperspy_smartalign.resampling.workers import map_chunks
+from hyperspy_smartalign.resampling.workers import Chunk, map_chunks
 from hyperspy_smartalign.rigid.reference import LEAST_COVERAGE, SIGNIFICANCE
 from hyperspy_smartalign.rigid.store import FrameStore
 from hyperspy_smartalign.rigid.weighting import signal_spectrum
@@ -30,7 +30,7 @@ from hyperspy_smartalign.transforms import Canvas, Transform
 
 from .filling import fill_periodic
 
-__all__ = ["Model", "Reference", "build_reference"]
+__all__ = ["Model", "Reference", "build_reference", "sum_frames"]
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
@@ -269,16 +269,17 @@ def draw(store: FrameStore, index: int, transform: Transform, window: Canvas) ->
     )
 
 
-def _sum_frames(
+def sum_frames(
     store: FrameStore,
     transforms: Sequence[Transform],
     weights: DoubleArray,
     canvas: Canvas,
     num_workers: int | None,
 ) -> Accumulated:
+    """Weighted sum of the frames of weight above 0 on a canvas of the common frame."""
     members = np.flatnonzero(weights > 0)
 
-    def part(chunk: range) -> Accumulated:
+    def part(chunk: Chunk) -> Accumulated:
         accumulator = Accumulator(canvas.shape)
         for position in chunk:
             index = int(members[position])
@@ -342,7 +343,7 @@ def build_reference(
     places = -np.round(shifts).astype(int) - margin
     low, high = places.min(0), places.max(0) + window_shape
     canvas = Canvas(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
-    summed = _sum_frames(store, transforms, weights, canvas, num_workers)
+    summed = sum_frames(store, transforms, weights, canvas, num_workers)
     total, coverage = summed.total, summed.coverage
 
     used = weights > 0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hyperspy_smartalign.quality.noise import NoiseModel
 from hyperspy_smartalign.transforms import Transform
 
-__all__ = ["Cycle", "NonrigidResult", "ScanPrior"]
+__all__ = ["Cycle", "CycleDone", "NonrigidResult", "ScanPrior"]
 
 DoubleArray = npt.NDArray[np.float64]
 
@@ -58,6 +58,30 @@ class Cycle:
     gain: float
     similarity: DoubleArray
     kept: bool
+
+
+@dataclass(frozen=True)
+class CycleDone:
+    """How far the cycles are, told before the registration ends.
+
+    Attributes
+    ----------
+    number : int
+        Of the cycle that was just done, from 1; 0 before the first. Cycles that are not needed
+        are passed over.
+    total : int
+        Number of cycles that were asked for.
+    cycle : Cycle or None
+        How it went; None before the first.
+    average : (h, w) float32 or None
+        Average of the frames as they are placed by now, in pixels of the frame (of the region of
+        interest); NaN where no frame saw the pixel.
+    """
+
+    number: int
+    total: int
+    cycle: Cycle | None
+    average: npt.NDArray[np.float32] | None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from hyperspy_smartalign.resampling.options import (
     check_shift,
 )
 from hyperspy_smartalign.resampling.warp import Resampled
-from hyperspy_smartalign.resampling.workers import map_chunks
+from hyperspy_smartalign.resampling.workers import Chunk, Progress, map_chunks
 
 # What is left of a coverage after subtraction: below this part of a frame's weight it is rounding.
 NOTHING = 1e-9
@@ -124,6 +124,7 @@ def accumulate(
     interpolation: Interpolation = "spline",
     weights: npt.ArrayLike | None = None,
     num_workers: int | None = None,
+    progress: Progress | None = None,
 ) -> Accumulated:
     """Sum of a series on the canvas, without holding the resampled series.
 
@@ -141,6 +142,8 @@ def accumulate(
         Weight of each frame, 0 or more. 1 by default.
     num_workers : int, optional
         Threads; one per processor by default. Each holds its own sum.
+    progress : callable, optional
+        ``progress(done, total)``, not for every frame.
 
     Returns
     -------
@@ -156,7 +159,7 @@ def accumulate(
     scale = _check_weights(weights, len(frames))
     shape = canvas_shape(canvas)
 
-    def add(chunk: range) -> Accumulated:
+    def add(chunk: Chunk) -> Accumulated:
         partial = Accumulator(shape)
         for i in chunk:
             frame = resample_frame(
@@ -165,7 +168,7 @@ def accumulate(
             partial.add(frame, weight=float(scale[i]))
         return partial.result()
 
-    return _merged(map_chunks(add, len(frames), num_workers=num_workers))
+    return _merged(map_chunks(add, len(frames), num_workers=num_workers, progress=progress))
 
 
 def shift_and_add(
@@ -213,9 +216,10 @@ def shift_and_add(
     scale = _check_weights(weights, count)
     shape = canvas_shape(canvas)
 
-    def add(chunk: range) -> Accumulated:
+    def add(chunk: Chunk) -> Accumulated:
         total, coverage = np.zeros(shape), np.zeros(shape)
-        kernels.add_shifted(total, coverage, sources, starts, scale, chunk.start, chunk.stop)
+        for i in chunk:
+            kernels.add_shifted(total, coverage, sources, starts, scale, i, i + 1)
         return Accumulated(total, coverage, float(scale[chunk.start : chunk.stop].sum()))
 
     return _merged(map_chunks(add, count, num_workers=num_workers))

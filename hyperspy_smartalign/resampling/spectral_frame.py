@@ -18,7 +18,7 @@ from hyperspy_smartalign.resampling.spectral_spline import (
     add_field,
     add_lines,
 )
-from hyperspy_smartalign.resampling.workers import map_chunks
+from hyperspy_smartalign.resampling.workers import Chunk, map_chunks
 
 Indices = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -165,7 +165,7 @@ def _gaps(pixels: npt.NDArray[Any], num_workers: int | None) -> Mask | None:
     gaps = np.empty(pixels.shape[:2], np.bool_)
     direct = _is_direct(pixels)
 
-    def task(rows: range) -> None:
+    def task(rows: Chunk) -> None:
         for r in rows:
             if direct:
                 along = pixels.strides[1] // pixels.itemsize

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import cache
 from itertools import islice, pairwise
 from typing import Any, TypeVar
@@ -14,6 +16,11 @@ from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
+Beat = Callable[[], None]
+
+#: Seconds between two calls of the function that `beating` was given, at most.
+_BEAT = 0.1
+_beat: ContextVar[Beat | None] = ContextVar("beat", default=None)
 
 
 @cache
@@ -54,6 +61,23 @@ def chunks(tasks: int, workers: int) -> list[range]:
     return [range(a, b) for a, b in pairwise(edges) if b > a]
 
 
+@contextmanager
+def beating(beat: Beat) -> Iterator[None]:
+    """Have a function called while this thread waits in `run_tasks` and `map_chunks`.
+
+    Parameters
+    ----------
+    beat : callable
+        Called in this thread, several times a second. What it raises ends the work, as soon as the
+        tasks (of `map_chunks`: the steps) that run have ended.
+    """
+    token = _beat.set(beat)
+    try:
+        yield
+    finally:
+        _beat.reset(token)
+
+
 def run_tasks(
     task: Callable[[int], None],
     count: int,
@@ -66,12 +90,17 @@ def run_tasks(
     `progress` is called in the caller's thread as ``progress(done, count)``. The first exception,
     one raised by `progress` included, cancels what has not started and is raised.
     """
-    workers = worker_count(num_workers, count)
+    workers, beat = worker_count(num_workers, count), _beat.get()
     if workers == 1:
-        for done in range(count):
-            task(done)
-            if progress is not None:
-                progress(done + 1, count)
+        # A single task may have the processors to itself, unless one thread was asked for.
+        alone = one_thread_each() if num_workers == 1 else nullcontext()
+        with alone:
+            for done in range(count):
+                if beat is not None:
+                    beat()
+                task(done)
+                if progress is not None:
+                    progress(done + 1, count)
         return
     waiting, done = iter(range(count)), 0
     with one_thread_each(), ThreadPoolExecutor(workers) as pool:
@@ -79,7 +108,7 @@ def run_tasks(
         running = {pool.submit(task, i) for i in islice(waiting, 2 * workers)}
         try:
             while running:
-                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                finished, running = _wait(running, beat)
                 for future in finished:
                     future.result()
                     done += 1
@@ -92,14 +121,94 @@ def run_tasks(
 
 
 def map_chunks(
-    task: Callable[[range], Result], count: int, *, num_workers: int | None = None
+    task: Callable[[Chunk], Result],
+    count: int,
+    *,
+    num_workers: int | None = None,
+    progress: Progress | None = None,
 ) -> list[Result]:
     """Results of ``task(chunk)`` for one contiguous chunk of ``range(count)`` per thread, in order.
 
-    The chunks depend on the number of threads only, so sums over them are reproducible.
+    The chunks depend on the number of threads only, so sums over them are reproducible. `progress`
+    is called in the caller's thread as ``progress(done, count)``, not for every step.
     """
-    parts = chunks(count, worker_count(num_workers, count))
+    parts, beat = chunks(count, worker_count(num_workers, count)), _beat.get()
+    done = 0
+
+    def told() -> None:
+        if beat is not None:
+            beat()
+        if progress is not None:
+            progress(done, count)
+
     if len(parts) <= 1:
-        return [task(part) for part in parts]
+
+        def step() -> None:
+            nonlocal done
+            told()
+            done += 1
+
+        results = [task(Chunk(part, step)) for part in parts]
+        told()
+        return results
+    broken_off = threading.Event()
+    lock = threading.Lock()
+
+    def go_on() -> None:
+        nonlocal done
+        if broken_off.is_set():
+            raise _BrokenOffError
+        with lock:
+            done += 1
+
     with one_thread_each(), ThreadPoolExecutor(len(parts)) as pool:
-        return list(pool.map(task, parts))
+        futures = [pool.submit(task, Chunk(part, go_on)) for part in parts]
+        running = set(futures)
+        try:
+            while running:
+                finished, running = _wait(running, told if beat or progress else None)
+                for future in finished:
+                    future.result()
+        except BaseException:
+            broken_off.set()
+            raise
+    told()
+    return [future.result() for future in futures]
+
+
+class Chunk:
+    """Contiguous numbers that one thread works through; the work can end before each.
+
+    Parameters
+    ----------
+    numbers : range
+    step : callable
+        Called before each number.
+    """
+
+    def __init__(self, numbers: range, step: Callable[[], None]) -> None:
+        self.start, self.stop = numbers.start, numbers.stop
+        self._step = step
+
+    def __iter__(self) -> Iterator[int]:
+        for number in range(self.start, self.stop):
+            self._step()
+            yield number
+
+
+class _BrokenOffError(Exception):
+    """Ends a thread whose result nobody waits for."""
+
+
+def _wait(
+    running: set[Future[Any]], beat: Beat | None
+) -> tuple[set[Future[Any]], set[Future[Any]]]:
+    """Those of the futures that have ended, one at least, and the others."""
+    while True:
+        finished, others = wait(
+            running, timeout=None if beat is None else _BEAT, return_when=FIRST_COMPLETED
+        )
+        if beat is not None:
+            beat()
+        if finished:
+            return finished, others

@@ -1,7 +1,14 @@
 """Rigid registration: spectra, pair correlation, consensus, refinement, hop check."""
 
 from .align import NotAlignableError, align_frames
-from .result import PairTable, RigidResult
+from .result import PairsMeasured, PairTable, RigidResult
 from .store import FrameSource
 
-__all__ = ["FrameSource", "NotAlignableError", "PairTable", "RigidResult", "align_frames"]
+__all__ = [
+    "FrameSource",
+    "NotAlignableError",
+    "PairTable",
+    "PairsMeasured",
+    "RigidResult",
+    "align_frames",
+]

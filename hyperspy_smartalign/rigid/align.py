@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,12 @@ from .condensing import group_members, low_snr_shifts, spread_over_frames
 from .consensus import find_consensus
 from .drift_prior import DriftPrior, likely_moves, path_cost
 from .hops import HopCheck, check_hops, search_radius
+from .options import fourier_options, largest_shift
 from .pairs import PairCandidates, choose_pairs, measure_pairs
 from .prefilter import prefilter_frame
 from .refinement import Refined, refine_shifts
 from .rejecting import blank_frames, unlike_frames
-from .result import PairTable, RigidResult
+from .result import PairsMeasured, PairTable, RigidResult
 from .smoothest import smoothest_path
 from .solving import (
     agreeing_pairs,
@@ -32,7 +34,7 @@ from .solving import (
     solve_pairs,
     transitivity_scores,
 )
-from .spectra import MODEL_ERRORS, FourierOptions, Spectra, series_spectra, white_noise_variance
+from .spectra import MODEL_ERRORS, Spectra, series_spectra, white_noise_variance
 from .store import FrameSource, FrameStore
 
 __all__ = ["NotAlignableError", "align_frames"]
@@ -40,6 +42,7 @@ __all__ = ["NotAlignableError", "align_frames"]
 BoolArray = npt.NDArray[np.bool_]
 DoubleArray = npt.NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
+Watch = Callable[[object], None]
 
 #: Frames are moved to a better unit cell and checked again at most this often.
 HOP_ROUNDS = 6
@@ -63,31 +66,13 @@ class _Estimate:
     messages: tuple[str, ...] = ()
 
 
-def _fourier_options(parameters: RigidParameters, model_error: float) -> FourierOptions:
-    return FourierOptions(
-        model_error=model_error,
-        window=parameters.window,
-        exponent=parameters.exponent,
-        weighting=parameters.weighting,
-        band=parameters.band,
-        butterworth=parameters.butterworth,
-        butterworth_order=parameters.butterworth_order,
-    )
-
-
-def _max_shift(parameters: RigidParameters) -> tuple[float, float] | None:
-    if parameters.max_shift is None:
-        return None
-    y, x = np.broadcast_to(np.asarray(parameters.max_shift, np.float64), (2,))
-    return float(y), float(x)
-
-
 def _spectra_of_groups(
     store: FrameStore,
     members: list[npt.NDArray[np.intp]],
     parameters: RigidParameters,
     model_error: float,
     num_workers: int | None,
+    progress: Progress,
 ) -> Spectra:
     def mean(index: int) -> npt.NDArray[np.float32]:
         part = members[index]
@@ -96,8 +81,15 @@ def _spectra_of_groups(
             pixels = pixels + store.frame(int(other))
         return prefilter_frame(pixels / np.float32(len(part)), parameters.prefilter)
 
-    options = _fourier_options(parameters, model_error)
-    return series_spectra(mean, len(members), store.shape, options, num_workers=num_workers)
+    options = fourier_options(parameters, model_error)
+    return series_spectra(
+        mean,
+        len(members),
+        store.shape,
+        options,
+        num_workers=num_workers,
+        progress=partial(progress, "spectra"),
+    )
 
 
 def _accept_by_scores(
@@ -120,6 +112,7 @@ def _estimate(
     model_error: float,
     num_workers: int | None,
     progress: Progress,
+    watch: Watch | None,
     *,
     smooth: bool = False,
 ) -> _Estimate:
@@ -133,10 +126,9 @@ def _estimate(
             f"group={parameters.group} leaves a single group of the {len(used)} usable frames; "
             "use a smaller group"
         )
-    progress("spectra", 0, 1)
-    spectra = _spectra_of_groups(store, members, parameters, model_error, num_workers)
-    progress("spectra", 1, 1)
-    limit = _max_shift(parameters)
+    progress("spectra", 0, len(members))
+    spectra = _spectra_of_groups(store, members, parameters, model_error, num_workers, progress)
+    limit = largest_shift(parameters)
     count = len(members)
     group_of = {int(frame): k for k, part in enumerate(members) for frame in part}
     forbidden = [
@@ -154,6 +146,18 @@ def _estimate(
         done += number
         progress("pairs", done, len(pairs))
 
+    def tell_of(found: PairCandidates) -> None:
+        if watch is not None:
+            watch(
+                PairsMeasured(
+                    indices=_frames_of_pairs(found.pairs, members),
+                    shifts=found.shifts[:, 0].copy(),
+                    similarity=found.scores[:, 0].copy(),
+                    count=len(store),
+                    total=len(pairs),
+                )
+            )
+
     measured = measure_pairs(
         spectra,
         pairs,
@@ -162,12 +166,17 @@ def _estimate(
         max_shift=limit,
         num_workers=num_workers,
         progress=count_pairs,
+        watch=None if watch is None else tell_of,
     )
     least = float(max(1.0, *(0.5 * np.array(spectra.step))))
     messages: list[str] = []
     if parameters.mode == "low_snr":
         found = low_snr_shifts(
-            spectra, parameters.neighbours, max_shift=limit, num_workers=num_workers
+            spectra,
+            parameters.neighbours,
+            max_shift=limit,
+            num_workers=num_workers,
+            progress=partial(progress, "steps of four frames"),
         )
         shifts, linked = found.shifts, np.ones(count, bool)
         accepted, _ = agreeing_pairs(
@@ -210,7 +219,7 @@ def _estimate(
             f"only {int(accepted.sum())} of {len(accepted)} pairs agree with the common solution"
         )
     table = PairTable(
-        indices=np.array([[members[i][0], members[j][0]] for i, j in pairs], np.intp),
+        indices=_frames_of_pairs(pairs, members),
         shifts=measured.shifts[:, 0],
         similarity=measured.scores[:, 0],
         accepted=accepted,
@@ -225,6 +234,14 @@ def _estimate(
             [np.full(len(part), ok) for part, ok in zip(local, linked, strict=True)]
         )
     return _Estimate(frame_shifts, frame_linked, table, tuple(messages))
+
+
+def _frames_of_pairs(
+    pairs: npt.NDArray[np.intp], members: list[npt.NDArray[np.intp]]
+) -> npt.NDArray[np.intp]:
+    """Pairs (p, 2) of groups as those of their first frames, counted in the series."""
+    first = np.array([part[0] for part in members], np.intp)
+    return first[pairs]
 
 
 def _interpolated(shifts: DoubleArray, used: BoolArray) -> DoubleArray:
@@ -370,6 +387,7 @@ def _solution(
     model_error: float,
     num_workers: int | None,
     progress: Progress,
+    watch: Watch | None,
     *,
     smooth: bool = False,
 ) -> _Solution:
@@ -377,7 +395,7 @@ def _solution(
     used, reasons = used.copy(), dict(reasons)
     members = np.flatnonzero(used)
     estimate = _estimate(
-        store, members, parameters, model_error, num_workers, progress, smooth=smooth
+        store, members, parameters, model_error, num_workers, progress, watch, smooth=smooth
     )
     shifts = np.zeros((len(store), 2))
     shifts[members] = np.nan_to_num(estimate.shifts)
@@ -411,6 +429,7 @@ def _best_solution(
     parameters: RigidParameters,
     num_workers: int | None,
     progress: Progress,
+    watch: Watch | None,
 ) -> _Solution:
     """The registration, tried again in other ways where it leaves doubt.
 
@@ -420,7 +439,15 @@ def _best_solution(
 
     def solve(model_error: float, *, smooth: bool = False) -> _Solution:
         return _solution(
-            store, used, reasons, parameters, model_error, num_workers, progress, smooth=smooth
+            store,
+            used,
+            reasons,
+            parameters,
+            model_error,
+            num_workers,
+            progress,
+            watch,
+            smooth=smooth,
         )
 
     best = solve(MODEL_ERRORS[0])
@@ -443,6 +470,7 @@ def align_frames(
     region: tuple[int, int, int, int] | None = None,
     num_workers: int | None = None,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> RigidResult:
     """Measure the shift of every frame of a series.
 
@@ -459,6 +487,8 @@ def align_frames(
         Threads; one per processor by default.
     progress : callable, optional
         ``progress(stage, done, total)``.
+    watch : callable, optional
+        Told what is found before the end: `PairsMeasured`, a few pairs at a time.
 
     Returns
     -------
@@ -487,7 +517,7 @@ def align_frames(
     for pair in parameters.exclude_pairs:
         if not all(0 <= index < n for index in pair):
             raise ValueError(f"exclude_pairs={pair}: frames are counted from 0 to {n - 1}")
-    for index, reason in blank_frames(store).items():
+    for index, reason in blank_frames(store, partial(report, "looking for blank frames")).items():
         reasons.setdefault(index, reason)
     used = np.ones(n, bool)
     used[list(reasons)] = False
@@ -497,7 +527,7 @@ def align_frames(
             + "; ".join(f"frame {i}: {text}" for i, text in sorted(reasons.items())[:5])
         )
 
-    solution = _best_solution(store, used, reasons, parameters, num_workers, report)
+    solution = _best_solution(store, used, reasons, parameters, num_workers, report, watch)
     state, refined, margin = solution.state, solution.refined, solution.margin
     estimate = solution.estimate
 

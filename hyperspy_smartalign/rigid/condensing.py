@@ -6,6 +6,7 @@ single frames, which the refinement then fits one by one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +55,7 @@ def low_snr_shifts(
     *,
     max_shift: tuple[float, float] | None = None,
     num_workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Consensus:
     """Shifts of a very noisy series from four interleaved subsets that share one drift.
 
@@ -71,6 +73,8 @@ def low_snr_shifts(
         As in `choose_pairs`, in steps of four frames.
     max_shift : (y, x), optional
     num_workers : int, optional
+    progress : callable, optional
+        ``progress(done, total)``, in pairs of steps.
 
     Returns
     -------
@@ -93,7 +97,17 @@ def low_snr_shifts(
         channels[index // SUBSETS, index % SUBSETS] = spectra.frames[index, 0]
     in_step = replace(spectra, frames=channels)
     pairs = choose_pairs(steps, neighbours)
-    measured = measure_pairs(in_step, pairs, max_shift=max_shift, num_workers=num_workers)
+    done = 0
+
+    def count(number: int) -> None:
+        nonlocal done
+        done += number
+        if progress is not None:
+            progress(min(done, len(pairs)), len(pairs))
+
+    measured = measure_pairs(
+        in_step, pairs, max_shift=max_shift, num_workers=num_workers, progress=count
+    )
     drift = find_consensus(in_step, measured, max_shift=max_shift)
     common = np.nan_to_num(drift.shifts)
 

@@ -12,7 +12,14 @@ from scipy import fft
 from .peaks import best_maxima, centre_of_mass, gaussian_peak
 from .spectra import Spectra
 
-__all__ = ["ALL_PAIRS_LIMIT", "PairCandidates", "choose_pairs", "measure_pairs", "overlap_gain"]
+__all__ = [
+    "ALL_PAIRS_LIMIT",
+    "Correlator",
+    "PairCandidates",
+    "choose_pairs",
+    "measure_pairs",
+    "overlap_gain",
+]
 
 #: Up to this many frames every pair is measured unless told otherwise.
 ALL_PAIRS_LIMIT = 64
@@ -113,6 +120,76 @@ def shift_limits(
     return -high, high
 
 
+class Correlator:
+    """Correlates frames of a series, and finds the maxima.
+
+    The correlation is ``F^-1{ W F_i F_j* }`` with the weight of the spectra, divided by the
+    overlap of the windows; its maximum lies at ``shift[i] - shift[j]``.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        The correlations of several channels are added.
+    num_workers : int, optional
+        Threads of the transforms.
+
+    Attributes
+    ----------
+    gain : (1, my, mx) float32
+        What undoes the overlap; see `overlap_gain`.
+    """
+
+    def __init__(self, spectra: Spectra, num_workers: int | None = None) -> None:
+        self._spectra, self._num_workers = spectra, num_workers
+        shape = spectra.map_shape
+        self._weight = spectra.weight()
+        self.gain = overlap_gain(fft.irfft2(spectra.overlap, s=shape))[None]
+        # Half-plane sums count every column twice but the first (and the last of an even width).
+        column_counts = np.full(shape[1] // 2 + 1, 2.0)
+        column_counts[0] = 1.0
+        if shape[1] % 2 == 0:
+            column_counts[-1] = 1.0
+        per_pixel = self._weight * (column_counts / (shape[0] * shape[1]))
+        energy = np.array([(np.abs(frame) ** 2 * per_pixel).sum() for frame in spectra.frames])
+        self._norm = np.sqrt(np.maximum(energy, np.finfo(np.float32).tiny))
+
+    def maps(self, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+        """Correlations (p, my, mx) of pairs of frames, zero shift at [0, 0]; overlap not undone."""
+        frames = self._spectra.frames
+        product = (frames[pairs[:, 0]] * np.conj(frames[pairs[:, 1]])).sum(1)
+        product *= self._weight
+        maps: npt.NDArray[np.float32] = fft.irfft2(
+            product, s=self._spectra.map_shape, workers=self._num_workers, overwrite_x=True
+        )
+        return maps
+
+    def norms(self, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        """What the maps (p,) are divided by to be correlation coefficients."""
+        return np.asarray(self._norm[pairs[:, 0]] * self._norm[pairs[:, 1]])
+
+    def maxima(
+        self,
+        maps: npt.NDArray[np.float32],
+        pairs: npt.NDArray[np.intp],
+        *,
+        count: int,
+        peak: str,
+        max_shift: tuple[float, float] | None,
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Shifts (p, count, 2) in frame pixels and scores (p, count); see `PairCandidates`."""
+        step = self._spectra.step
+        positions, heights = best_maxima(
+            maps, self.gain, count=count, limits=shift_limits(max_shift, step, len(pairs))
+        )
+        if peak == "pixel":
+            positions = np.round(positions)
+        elif peak in ("gaussian", "centre_of_mass"):
+            locate = gaussian_peak if peak == "gaussian" else centre_of_mass
+            for index in np.flatnonzero(np.isfinite(positions[:, 0, 0])):
+                positions[index, 0] = locate(maps[index], positions[index, 0])
+        return positions * np.array(step), heights / self.norms(pairs)[:, None]
+
+
 def measure_pairs(
     spectra: Spectra,
     pairs: npt.NDArray[np.intp],
@@ -122,11 +199,9 @@ def measure_pairs(
     max_shift: tuple[float, float] | None = None,
     num_workers: int | None = None,
     progress: Callable[[int], None] | None = None,
+    watch: Callable[[PairCandidates], None] | None = None,
 ) -> PairCandidates:
-    """Correlate pairs of frames and keep the best shifts of each.
-
-    The correlation is ``F^-1{ W F_i F_j* }`` with the weight of `spectra`, divided by the
-    overlap of the windows; its maximum lies at ``shift[i] - shift[j]``.
+    """Correlate pairs of frames and keep the best shifts of each; see `Correlator`.
 
     Parameters
     ----------
@@ -142,44 +217,25 @@ def measure_pairs(
     num_workers : int, optional
     progress : callable, optional
         Called with the number of pairs just done.
+    watch : callable, optional
+        Called with the pairs just done and what was found.
 
     Returns
     -------
     PairCandidates
     """
     kept = candidates if peak == "candidates" else 1
-    shape = spectra.map_shape
-    step = np.array(spectra.step)
-    weight = spectra.weight()
-    gain = overlap_gain(fft.irfft2(spectra.overlap, s=shape))[None]
-    # Half-plane sums count every column twice but the first (and the last of an even width).
-    column_counts = np.full(shape[1] // 2 + 1, 2.0)
-    column_counts[0] = 1.0
-    if shape[1] % 2 == 0:
-        column_counts[-1] = 1.0
-    per_pixel = weight * (column_counts / (shape[0] * shape[1]))
-    energy = np.array([(np.abs(frame) ** 2 * per_pixel).sum() for frame in spectra.frames])
-    norm = np.sqrt(np.maximum(energy, np.finfo(np.float32).tiny))
-
+    correlator = Correlator(spectra, num_workers)
     shifts = np.full((len(pairs), kept, 2), np.nan)
     scores = np.full((len(pairs), kept), -np.inf)
-    batch = max(1, BATCH_BYTES // (4 * shape[0] * shape[1]))
+    batch = max(1, BATCH_BYTES // (4 * spectra.map_shape[0] * spectra.map_shape[1]))
     for start in range(0, len(pairs), batch):
-        part = pairs[start : start + batch]
-        product = (spectra.frames[part[:, 0]] * np.conj(spectra.frames[part[:, 1]])).sum(1)
-        product *= weight
-        maps = fft.irfft2(product, s=shape, workers=num_workers, overwrite_x=True)
-        positions, heights = best_maxima(
-            maps, gain, count=kept, limits=shift_limits(max_shift, spectra.step, len(part))
+        part, done = pairs[start : start + batch], slice(start, start + batch)
+        shifts[done], scores[done] = correlator.maxima(
+            correlator.maps(part), part, count=kept, peak=peak, max_shift=max_shift
         )
-        if peak == "pixel":
-            positions = np.round(positions)
-        elif peak in ("gaussian", "centre_of_mass"):
-            locate = gaussian_peak if peak == "gaussian" else centre_of_mass
-            for index in np.flatnonzero(np.isfinite(positions[:, 0, 0])):
-                positions[index, 0] = locate(maps[index], positions[index, 0])
-        shifts[start : start + batch] = positions * step
-        scores[start : start + batch] = heights / (norm[part[:, 0]] * norm[part[:, 1]])[:, None]
+        if watch is not None:
+            watch(PairCandidates(pairs=part, shifts=shifts[done], scores=scores[done]))
         if progress is not None:
             progress(len(part))
     return PairCandidates(pairs=pairs, shifts=shifts, scores=scores)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,13 +24,17 @@ CERTAINTY = 5.0
 FEWEST_JUDGES = 5
 
 
-def blank_frames(store: FrameStore) -> dict[int, str]:
+def blank_frames(
+    store: FrameStore, progress: Callable[[int, int], None] | None = None
+) -> dict[int, str]:
     """Frames whose pixels are all equal, with the reason in words."""
     found = {}
     for index in range(len(store)):
         frame = store.frame(index)
         if frame.min() == frame.max():
             found[index] = f"blank: every pixel is {float(frame.flat[0]):g}"
+        if progress is not None:
+            progress(index + 1, len(store))
     return found
 
 

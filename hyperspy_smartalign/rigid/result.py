@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hyperspy_smartalign.quality.noise import NoiseModel
 
-__all__ = ["PairTable", "RigidResult"]
+__all__ = ["PairTable", "PairsMeasured", "RigidResult"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,34 @@ class PairTable:
         result = np.full((count, count), np.nan)
         result[self.indices[:, 0], self.indices[:, 1]] = values
         return result
+
+
+@dataclass(frozen=True)
+class PairsMeasured:
+    """Some pairs of frames that were just measured, told before the registration ends.
+
+    Where the registration is tried again in another way, all pairs are told again; what was told
+    last counts.
+
+    Attributes
+    ----------
+    indices : (p, 2) int
+        Frames i < j of the series. Of grouped frames the first of each group.
+    shifts : (p, 2) float64
+        Highest maximum of each pair's correlation: ``shift[i] - shift[j]``, px (y, x).
+    similarity : (p,) float64
+        Correlation coefficient of the weighted frames at that maximum.
+    count : int
+        Number of frames of the series.
+    total : int
+        Number of pairs that are measured in all.
+    """
+
+    indices: npt.NDArray[np.intp]
+    shifts: npt.NDArray[np.float64]
+    similarity: npt.NDArray[np.float64]
+    count: int
+    total: int
 
 
 @dataclass(frozen=True)

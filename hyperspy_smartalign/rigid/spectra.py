@@ -214,6 +214,7 @@ def series_spectra(
     options: FourierOptions,
     *,
     num_workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Spectra:
     """Transform a series and estimate its signal and noise spectra.
 
@@ -227,6 +228,8 @@ def series_spectra(
     options : FourierOptions
     num_workers : int, optional
         Threads of the transforms.
+    progress : callable, optional
+        ``progress(done, count)`` after each frame.
 
     Returns
     -------
@@ -240,10 +243,16 @@ def series_spectra(
     window = window_2d(shape, options.window)
     window_sum = float(window.sum(dtype=np.float64))
 
+    done = 0
+
     def transform(index: int) -> npt.NDArray[np.complex64]:
+        nonlocal done
         pixels = frame(index)
         mean = np.float32(np.vdot(pixels, window) / window_sum)
         plane = fft.rfft2((pixels - mean) * window, workers=num_workers)
+        done += 1
+        if progress is not None:
+            progress(done, count)
         return np.asarray(plane, np.complex64)
 
     def passed_band() -> npt.NDArray[np.float32]:

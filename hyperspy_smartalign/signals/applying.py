@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.parameters import ApplyParameters
-from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.signals import recording, wrapping
 from hyperspy_smartalign.signals.compacting import on_control_grid
 from hyperspy_smartalign.signals.cropping import Window, canvas_to_apply
@@ -30,6 +28,7 @@ from hyperspy_smartalign.signals.regridding import carried_to
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.spectra.applying import applied_to_spectra, is_work_on_spectra
 from hyperspy_smartalign.signals.spectra.reaching import widened
+from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import Layout, frames_of, layout_of
 from hyperspy_smartalign.transforms import Alignment, Canvas, same_values
 
@@ -55,7 +54,7 @@ def apply_alignment(
     The parameters are those of `hyperspy_smartalign.apply_alignment`, and the files that the
     signal was put together from, where they are known.
     """
-    if _cuts_tiles(signal, alignment):
+    if cuts_tiles(signal, alignment):
         return applied_to_tiles(
             signal,
             alignment,
@@ -69,50 +68,12 @@ def apply_alignment(
             **keywords,
         )
     parameters = ApplyParameters(**keywords)
-    layout, given = _layout_and_alignment(signal, alignment)
-    by_frames = is_work_on_spectra(layout, parameters, file)
-    if not by_frames:
-        Rendering.of(parameters).check(frames_of(signal))
-    carried = alignment_carried(signal, layout, stacklevel=_USER)
-    found_on = given.steps
-    if carried is None:
-        given = carried_to(given, layout)
-    check_fits(given, layout)
-    own_steps = recording.steps_of(signal)
-    if not _is_table(alignment):
-        check_order(found_on, own_steps)
-        if carried is not None and np.array_equal(carried.shifts, given.shifts):
-            raise ValueError(
-                f"{signal!r} has been aligned by these shifts already. Apply the alignment to "
-                "the series as it was before."
-            )
-        warn_of_other_preparation(
-            found_on, own_steps, regridded=len(given.steps) > len(found_on), stacklevel=_USER
-        )
-    if carried is not None:
-        warnings.warn(
-            "The pixels of this series were interpolated when it was aligned before, and now a "
-            "second time. To interpolate once, apply both to the raw series: "
-            "raw.apply_alignment(signal.smartalign.alignment.compose(alignment)).",
-            SeriesWarning,
-            stacklevel=_USER,
-        )
-
-    crop = Window.of_steps(given.steps).crop if parameters.crop is None else parameters.crop
-    step = recording.step("apply_alignment", ApplyParameters(**{**keywords, "crop": crop}))
-    stage = replace(
-        given,
-        canvas=_canvas(given, parameters, crop),
-        frame_scale=layout.scale,
-        frame_offset=layout.offset,
-        frame_units=layout.units,
-        steps=(*given.steps, *_new_steps(own_steps, given.steps), step),
-    )
-    kept, _ = on_control_grid(stage if carried is None else _composed(carried, stage))
-    if by_frames:
+    staged = Staged.of(signal, alignment, parameters, file=file, stacklevel=_USER)
+    kept, _ = on_control_grid(staged.composed)
+    if staged.by_frames:
         return applied_to_spectra(
             signal,
-            stage,
+            staged.stage,
             kept,
             parameters,
             file=file,
@@ -125,7 +86,7 @@ def apply_alignment(
         )
     return _applied_to_images(
         signal,
-        stage,
+        staged.stage,
         kept,
         parameters,
         show_progressbar=show_progressbar,
@@ -134,7 +95,106 @@ def apply_alignment(
     )
 
 
-def _cuts_tiles(signal: BaseSignal, alignment: Any) -> bool:
+@dataclass(frozen=True)
+class Staged:
+    """An alignment made to fit the signal that it is to be applied to.
+
+    Attributes
+    ----------
+    layout : Layout
+        Of the signal.
+    carried : Alignment or None
+        What the signal was aligned by before.
+    stage : Alignment
+        From the frames of the signal to the canvas of the result.
+    by_frames : bool
+        Whether frames are worked on one after the other, as those of spectra are.
+    """
+
+    layout: Layout
+    carried: Alignment | None
+    stage: Alignment
+    by_frames: bool
+
+    @classmethod
+    def of(
+        cls,
+        signal: BaseSignal,
+        alignment: Alignment | BaseSignal | npt.ArrayLike,
+        parameters: ApplyParameters,
+        *,
+        file: str | os.PathLike[str] | None = None,
+        stacklevel: int,
+    ) -> Self:
+        """Check that everything fits, before any work is done.
+
+        Parameters
+        ----------
+        signal : BaseSignal
+        alignment : Alignment, signal or array
+            As that of the verb, but no stack of tiles.
+        parameters : ApplyParameters
+        file : path or None
+            File that the result is to be written to.
+        stacklevel : int
+            As in `warnings.warn`, counted from the caller of this function.
+
+        Raises
+        ------
+        ValueError, TypeError, NotImplementedError
+            As the verb.
+        """
+        layout, given = layout_and_alignment(signal, alignment)
+        by_frames = is_work_on_spectra(layout, parameters, file)
+        if not by_frames:
+            Rendering.of(parameters).check(frames_of(signal))
+        carried = alignment_carried(signal, layout, stacklevel=stacklevel + 1)
+        found_on = given.steps
+        if carried is None:
+            given = carried_to(given, layout)
+        check_fits(given, layout)
+        own_steps = recording.steps_of(signal)
+        if not _is_table(alignment):
+            check_order(found_on, own_steps)
+            if carried is not None and np.array_equal(carried.shifts, given.shifts):
+                raise ValueError(
+                    f"{signal!r} has been aligned by these shifts already. Apply the alignment to "
+                    "the series as it was before."
+                )
+            warn_of_other_preparation(
+                found_on,
+                own_steps,
+                regridded=len(given.steps) > len(found_on),
+                stacklevel=stacklevel + 1,
+            )
+        if carried is not None:
+            tell(
+                "The pixels of this series were interpolated when it was aligned before, and now "
+                "a second time. To interpolate once, apply both to the raw series: "
+                "raw.apply_alignment(signal.smartalign.alignment.compose(alignment)).",
+                stacklevel=stacklevel + 1,
+            )
+        crop = Window.of_steps(given.steps).crop if parameters.crop is None else parameters.crop
+        step = recording.step(
+            "apply_alignment", ApplyParameters(**{**parameters.changed(), "crop": crop})
+        )
+        stage = replace(
+            given,
+            canvas=_canvas(given, parameters, crop),
+            frame_scale=layout.scale,
+            frame_offset=layout.offset,
+            frame_units=layout.units,
+            steps=(*given.steps, *_new_steps(own_steps, given.steps), step),
+        )
+        return cls(layout, carried, stage, by_frames)
+
+    @property
+    def composed(self) -> Alignment:
+        """From the raw frames: both alignments, where the signal was aligned before."""
+        return self.stage if self.carried is None else _composed(self.carried, self.stage)
+
+
+def cuts_tiles(signal: BaseSignal, alignment: Any) -> bool:
     """Whether what is given is a stack of tiles, and the signal is to be cut into the same."""
     return (
         isinstance(alignment, BaseSignal)
@@ -143,7 +203,7 @@ def _cuts_tiles(signal: BaseSignal, alignment: Any) -> bool:
     )
 
 
-def _layout_and_alignment(
+def layout_and_alignment(
     signal: BaseSignal, alignment: Alignment | BaseSignal | npt.ArrayLike
 ) -> tuple[Layout, Alignment]:
     """Where series, image and channels are in a signal, and the alignment, from its three forms."""

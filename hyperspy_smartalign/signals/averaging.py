@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,8 @@ import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.signals import recording, wrapping
+from hyperspy_smartalign.signals.progressing import interruptible
+from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import Layout, layout_of
 from hyperspy_smartalign.transforms import Alignment
 
@@ -90,7 +91,7 @@ def _kept_frames(alignment: Alignment | None, layout: Layout) -> npt.NDArray[np.
         return np.arange(layout.n_frames)
     excluded = np.flatnonzero(alignment.excluded)
     if excluded.size and alignment.navigation_shape != layout.series_shape:
-        warnings.warn(
+        tell(
             f"The alignment excluded frames {excluded.tolist()} of {alignment.n_frames}, but the "
             f"signal now has {layout.n_frames} frames, so these cannot be told from the others. "
             "All are averaged. Average before slicing to leave them out.",
@@ -116,12 +117,12 @@ def _accumulate(
     dtype = _result_dtype(data.dtype, output)
     if data.dtype.kind in "biu":
         whole = np.zeros(data.shape[1:], dtype=np.uint64 if data.dtype.kind == "u" else np.int64)
-        for index in kept:
+        for index in interruptible(kept):
             whole += data[index]
         return whole if output == "sum" else (whole / len(kept)).astype(dtype)
     total = np.zeros(data.shape[1:])
     coverage = np.zeros(data.shape[1:], dtype=np.int32)
-    for index in kept:
+    for index in interruptible(kept):
         seen = ~np.isnan(data[index])
         np.add(total, data[index], out=total, where=seen)
         coverage += seen
@@ -162,7 +163,7 @@ def _scatter(
     mean = _accumulate(data, kept, "average").astype(np.float64)
     square = np.zeros(data.shape[1:])
     coverage = np.zeros(data.shape[1:], dtype=np.int32)
-    for index in kept:
+    for index in interruptible(kept):
         difference = data[index] - mean
         seen = ~np.isnan(difference)
         np.add(square, difference**2, out=square, where=seen)

@@ -15,7 +15,7 @@ from hyperspy_smartalign.rigid import NotAlignableError, align_frames
 from hyperspy_smartalign.signals import origins, recording
 from hyperspy_smartalign.signals.cropping import Region, choose_canvas
 from hyperspy_smartalign.signals.matching import alignment_carried
-from hyperspy_smartalign.signals.progressing import Progress
+from hyperspy_smartalign.signals.progressing import Progress, watch
 from hyperspy_smartalign.signals.staging import (
     check_source,
     excluded_frames,
@@ -226,7 +226,12 @@ def rigid_start(
     )
     try:
         result = align_frames(
-            stream, parameters, region=region, num_workers=num_workers, progress=progress
+            stream,
+            parameters,
+            region=region,
+            num_workers=num_workers,
+            progress=progress,
+            watch=watch(),
         )
     except NotAlignableError as error:
         raise NotAlignableError(

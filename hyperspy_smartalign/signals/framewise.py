@@ -12,6 +12,8 @@ from hyperspy_smartalign.series.equalise import equalise_frame
 from hyperspy_smartalign.series.frames import GreyScale, result_dtype
 from hyperspy_smartalign.series.ramp import remove_ramp
 from hyperspy_smartalign.series.resample import resample_frame
+from hyperspy_smartalign.signals.computing import compute_options
+from hyperspy_smartalign.signals.progressing import Progress
 
 Pixels = npt.NDArray[Any]
 
@@ -58,16 +60,19 @@ def map_frames(
     shape: tuple[int, int],
     *,
     per_frame: npt.NDArray[np.intp] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Any:
     """Apply a function to every frame of a numpy or dask array (*series, h, w).
 
     Frames are whole in every chunk of a dask array; chunks along the series stay as they are.
+    What is computed now is told as ``progress(done, total)``.
     """
     series_shape = data.shape[:-2]
     dtype = result_dtype(data.dtype)
     extra = np.zeros(series_shape, np.intp) if per_frame is None else per_frame
     if not hasattr(data, "dask"):
-        return _map_block(data, extra[..., np.newaxis, np.newaxis], function, shape, dtype)
+        extra = extra[..., np.newaxis, np.newaxis]
+        return _map_block(data, extra, function, shape, dtype, progress)
     import dask.array as da
 
     whole = data.rechunk({data.ndim - 2: -1, data.ndim - 1: -1})
@@ -92,23 +97,33 @@ def _map_block(
     function: Callable[[Pixels, int], Pixels],
     shape: tuple[int, int],
     dtype_out: np.dtype[Any],
+    progress: Callable[[int, int], None] | None = None,
 ) -> Pixels:
     result = np.empty((*block.shape[:-2], *shape), dtype_out)
-    for place in np.ndindex(block.shape[:-2]):
+    places = list(np.ndindex(block.shape[:-2]))
+    for done, place in enumerate(places, start=1):
         result[place] = function(block[place], int(extra[place][0, 0]))
+        if progress is not None:
+            progress(done, len(places))
     return result
 
 
-def normalised(data: Any) -> tuple[Any, GreyScale]:
+def normalised(data: Any, progress: Progress | None = None) -> tuple[Any, GreyScale]:
+    """Grey levels from 0 to 1, by one linear map of the whole series, and that map."""
     if not hasattr(data, "dask"):
         greys = GreyScale.of_range(float(data.min()), float(data.max()))
         result = np.empty(data.shape, result_dtype(data.dtype))
-        for place in np.ndindex(data.shape[:-2]):
+        places = list(np.ndindex(data.shape[:-2]))
+        for done, place in enumerate(places, start=1):
             result[place] = greys.apply(data[place])
+            if progress is not None:
+                progress("normalising", done, len(places))
         return result, greys
     import dask
 
-    minimum, maximum = dask.compute(data.min(), data.max())  # type: ignore[attr-defined]
+    minimum, maximum = dask.compute(  # type: ignore[attr-defined]
+        data.min(), data.max(), **compute_options("reading the grey levels", progress)
+    )
     greys = GreyScale.of_range(float(minimum), float(maximum))
     dtype = result_dtype(data.dtype)
     return data.map_blocks(greys.apply, dtype=dtype, meta=np.empty((0,) * data.ndim, dtype)), greys

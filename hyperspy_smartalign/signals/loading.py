@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.series.checks import (
     NoContrastError,
-    SeriesWarning,
     StackError,
     check_stack,
 )
@@ -27,6 +25,7 @@ from hyperspy_smartalign.signals.calibrating import (
 )
 from hyperspy_smartalign.signals.preparing import prepare
 from hyperspy_smartalign.signals.stacking import as_series, combined
+from hyperspy_smartalign.signals.telling import tell
 
 DEFAULT_TOLERANCE = 1e-3
 
@@ -289,7 +288,7 @@ def _warn_about_frames(series: BaseSignal, first: int) -> None:
         return
     for problem in _frame_problems(series, first):
         title = series.metadata.get_item("General.title", "")
-        warnings.warn(f"{title}: {problem}" if title else problem, SeriesWarning, stacklevel=4)
+        tell(f"{title}: {problem}" if title else problem, stacklevel=4)
 
 
 def _frame_problems(series: BaseSignal, first: int) -> Iterator[str]:

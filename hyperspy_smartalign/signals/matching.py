@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.series.checks import SeriesWarning, listed
+from hyperspy_smartalign.series.checks import listed
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.calibrating import conversion
+from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import Layout
 from hyperspy_smartalign.transforms import Alignment, AlignmentMismatchError
 
@@ -48,12 +48,11 @@ def alignment_carried(signal: BaseSignal, layout: Layout, *, stacklevel: int) ->
     found = (layout.series_shape, layout.frame_shape)
     if (carried.navigation_shape, carried.canvas.shape) == found:
         return carried
-    warnings.warn(
+    tell(
         f"The alignment that the signal carries made {carried.n_frames} frames of "
         f"{carried.canvas.shape} px (y, x), and the signal now has {layout.n_frames} of "
         f"{layout.frame_shape} px. It is left out: the new alignment refers to these pixels, "
         "which were interpolated before.",
-        SeriesWarning,
         stacklevel=stacklevel + 1,
     )
     return None
@@ -138,11 +137,10 @@ def warn_of_other_preparation(
     ours, theirs = _moves(alignment_steps, ignored), _moves(series_steps, ignored)
     if ours == theirs:
         return
-    warnings.warn(
+    tell(
         f"The alignment was found on a series prepared with {_told(ours)}, and this series was "
         f"prepared with {_told(theirs)}. Prepare both alike with signal.smartalign.prepare(...), "
         "unless their frames and pixels are in the same order already.",
-        SeriesWarning,
         stacklevel=stacklevel + 1,
     )
 

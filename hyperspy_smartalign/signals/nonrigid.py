@@ -18,7 +18,7 @@ from hyperspy_smartalign.signals import origins, recording, wrapping
 from hyperspy_smartalign.signals.beginning import Beginning, rigid_start
 from hyperspy_smartalign.signals.compacting import on_control_grid, without_distortions
 from hyperspy_smartalign.signals.motif.redrawing import CUT_TWICE, redrawn
-from hyperspy_smartalign.signals.progressing import Progress, progress_bar
+from hyperspy_smartalign.signals.progressing import Progress, progress_bar, watch
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.staging import announced, equal_frames, interpolated_twice, warn
 from hyperspy_smartalign.signals.streaming import FrameStream
@@ -108,6 +108,7 @@ def _estimate(
         region=beginning.region,
         num_workers=num_workers,
         progress=progress,
+        watch=watch(),
     )
     if result.undetermined:
         _logger.info("undetermined: %s", result.undetermined)

@@ -5,15 +5,14 @@ Functions take a signal and return a new one of the same class. The input is nev
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.series.equalise import EQUALISE_MODES
 from hyperspy_smartalign.series.frames import frame_indices
 from hyperspy_smartalign.series.ramp import ramp_degrees
@@ -27,6 +26,7 @@ from hyperspy_smartalign.signals.framewise import (
     map_frames,
     normalised,
 )
+from hyperspy_smartalign.signals.progressing import progress_bar
 from hyperspy_smartalign.signals.rebuilding import (
     SeriesLayout,
     chosen_axis,
@@ -34,6 +34,7 @@ from hyperspy_smartalign.signals.rebuilding import (
     resampled_along,
     swapped_axes,
 )
+from hyperspy_smartalign.signals.telling import tell
 
 
 def prepare(
@@ -155,21 +156,32 @@ def prepare(
 
     if equalise is not None:
         lines = slow_axes(geometry, data.shape[:-2])
-        data = map_frames(data, EqualiseFrame(equalise), data.shape[-2:], per_frame=lines)
+        data = map_frames(
+            data,
+            EqualiseFrame(equalise),
+            data.shape[-2:],
+            per_frame=lines,
+            progress=_reporting("equalising"),
+        )
     if resample != 1:
         shape = tuple(resampled_length(length, resample) for length in data.shape[-2:])
-        data = map_frames(data, ResampleFrame(resample), shape)  # type: ignore[arg-type]
+        data = map_frames(
+            data,
+            ResampleFrame(resample),
+            shape,  # type: ignore[arg-type]
+            progress=_reporting("resampling"),
+        )
         for place in series.image_axes:
             axes[place] = resampled_along(axes[place], resample, data.shape[place])
         geometry = None if geometry is None else geometry.resampled(resample)
     results: dict[str, Any] = {}
     if normalise:
-        data, greys = normalised(data)
+        with progress_bar(False) as progress:
+            data, greys = normalised(data, progress)
         results = {"normalise_offset": greys.offset, "normalise_scale": greys.scale}
-        warnings.warn(
+        tell(
             "normalise=True: the grey levels no longer are counts, heights or currents. Leave it "
             "out for quantitative work; the map is recorded in metadata.Smart_align.steps.",
-            SeriesWarning,
             stacklevel=2,
         )
 
@@ -253,6 +265,12 @@ def remove_ramp(signal: BaseSignal, *, order: int = 1) -> BaseSignal:
         geometry=series.geometry,
         moved=False,
     )
+
+
+def _reporting(stage: str) -> Callable[[int, int], None] | None:
+    """Tells the observer of a stage, if there is one; these functions show no bar."""
+    with progress_bar(False) as progress:
+        return None if progress is None else partial(progress, stage)
 
 
 def _step(name: str, parameters: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,11 @@ import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 from traits.trait_base import Undefined
 
-from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.series.resample import resampled_axis
 from hyperspy_smartalign.signals import recording
+from hyperspy_smartalign.signals.copying import with_data
+from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import NotASeriesError
 
 
@@ -123,7 +123,7 @@ def prepared_signal(
     """New signal of the class of the input with new data, axes and record."""
     if not hasattr(data, "dask"):
         data = _own(data, signal.data)
-    result = signal._deepcopy_with_new_data(data)
+    result = with_data(signal, data)
     for axis, new in zip(result.axes_manager._axes, axes, strict=True):
         axis.index = 0
         if "axis" in new:
@@ -136,10 +136,9 @@ def prepared_signal(
     record = recording.record_of(result)
     if moved and "canvas" in record:
         record = {key: value for key, value in record.items() if key in ("steps", "scan_geometry")}
-        warnings.warn(
+        tell(
             "the alignment that the signal carries does not fit the prepared frames and is not "
             "passed on; it stays with the signal that was prepared.",
-            SeriesWarning,
             stacklevel=3,
         )
     record["steps"] = [*recording.steps_of(signal), step]

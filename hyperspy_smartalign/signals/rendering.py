@@ -120,14 +120,16 @@ def render(
         No frame saw a pixel of the canvas, and the fill is to be their mean.
     """
     if rendering.output != "series":
-        return _one_frame(frames, alignment, rendering, lazy=lazy, num_workers=num_workers)
+        return _one_frame(
+            frames, alignment, rendering, lazy=lazy, num_workers=num_workers, progress=progress
+        )
     stream = FrameStream(frames)
     kernel = rendering.interpolation
     mean, value = None, 0.0
     if rendering.fill == "mean":
         # Frames of floats may have gaps anywhere.
         if frames.dtype.kind == "f" or not _sees_everything(alignment):
-            mean = _mean_of(stream, alignment, kernel, num_workers)
+            mean = _mean_of(stream, alignment, kernel, num_workers, progress)
     else:
         value = fill_number(rendering.fill, rendering.dtype_of(frames))
     canvas = alignment.canvas
@@ -178,16 +180,23 @@ def _sees_everything(alignment: Alignment) -> bool:
 
 
 def _mean_of(
-    stream: FrameStream, alignment: Alignment, kernel: Interpolation, num_workers: int | None
+    stream: FrameStream,
+    alignment: Alignment,
+    kernel: Interpolation,
+    num_workers: int | None,
+    progress: Progress | None,
 ) -> FloatImage:
     """Mean of the frames that saw each pixel; where none did, the mean over the canvas."""
-    return _filled(_sum_of(stream, alignment, kernel, num_workers), "mean", "average").astype(
-        np.float32
-    )
+    gathered = _sum_of(stream, alignment, kernel, num_workers, progress)
+    return _filled(gathered, "mean", "average").astype(np.float32)
 
 
 def _sum_of(
-    stream: FrameStream, alignment: Alignment, kernel: Interpolation, num_workers: int | None
+    stream: FrameStream,
+    alignment: Alignment,
+    kernel: Interpolation,
+    num_workers: int | None,
+    progress: Progress | None,
 ) -> Accumulated:
     return accumulate(
         stream,  # type: ignore[arg-type]
@@ -196,6 +205,7 @@ def _sum_of(
         interpolation=kernel,
         weights=_weights(alignment),
         num_workers=num_workers,
+        progress=None if progress is None else partial(progress, "adding up"),
     )
 
 
@@ -234,11 +244,13 @@ def _one_frame(
     *,
     lazy: bool,
     num_workers: int | None,
+    progress: Progress | None,
 ) -> Any:
     """Average or sum over the frames that saw each pixel."""
     dtype = rendering.dtype_of(frames)
     if not lazy:
-        gathered = _sum_of(FrameStream(frames), alignment, rendering.interpolation, num_workers)
+        stream = FrameStream(frames)
+        gathered = _sum_of(stream, alignment, rendering.interpolation, num_workers, progress)
         return _filled(gathered, rendering.fill, rendering.output).astype(dtype)
     import dask.array as da
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from hyperspy_smartalign.signals.telling import Said, gathered, tell
 
 # From `retold` up to the function that uses it: contextlib lies between.
 _HERE = 3
@@ -20,14 +21,10 @@ def retold(stacklevel: int) -> Iterator[None]:
         As in `warnings.warn` called in place of the with statement: 1 is the function that holds
         it, 2 the caller of that function.
     """
-    caught: list[warnings.WarningMessage] = []
+    said: list[Said] = []
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with gathered() as said:
             yield
     finally:
-        told = set()
-        for warning in caught:
-            if (warning.category, str(warning.message)) not in told:
-                told.add((warning.category, str(warning.message)))
-                warnings.warn(warning.message, warning.category, stacklevel=stacklevel + _HERE - 1)
+        for each in dict.fromkeys(said):
+            tell(each.message, each.category, stacklevel=stacklevel + _HERE - 1)

@@ -13,7 +13,7 @@ from hyperspy_smartalign.series.checks import check_stack
 from hyperspy_smartalign.signals import origins, recording, wrapping
 from hyperspy_smartalign.signals.cropping import Region, choose_canvas
 from hyperspy_smartalign.signals.matching import alignment_carried
-from hyperspy_smartalign.signals.progressing import progress_bar
+from hyperspy_smartalign.signals.progressing import progress_bar, watch
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.staging import (
     announced,
@@ -68,6 +68,7 @@ def align_rigid(
             region=region,
             num_workers=num_workers,
             progress=progress,
+            watch=watch(),
         )
         stage = _stage(signal, frames.layout, result, parameters, region=region, earlier=earlier)
         recorded = stage if earlier is None else earlier.compose(stage)

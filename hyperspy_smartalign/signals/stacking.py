@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -13,10 +12,10 @@ from typing import Any
 import numpy as np
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.calibrating import FRAME, check_alike, image_axes
+from hyperspy_smartalign.signals.telling import tell
 
 _TIMES = ("line_time", "dwell_time", "flyback_time", "frame_time", "frame_gap")
 
@@ -106,11 +105,10 @@ def _common_geometry(geometries: Sequence[ScanGeometry | None]) -> ScanGeometry 
     )
     if len(rotations) == len(known) and not np.allclose(rotations, rotations[0], atol=0.1):
         shown = ", ".join(f"{angle:g}" for angle in rotations[:8])
-        warnings.warn(
+        tell(
             f"the files were scanned at different rotations ({shown}... degrees). Frames must "
             "show the specimen in one orientation: where they do not, rotate them back first; "
             "then say how they were scanned with signal.smartalign.prepare(scan_rotation=...).",
-            SeriesWarning,
             stacklevel=4,
         )
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -10,12 +9,13 @@ import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.parameters import ParameterError
-from hyperspy_smartalign.series.checks import SeriesWarning, StackError
+from hyperspy_smartalign.series.checks import StackError
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.cropping import Region
 from hyperspy_smartalign.signals.matching import check_fits, warn_of_other_preparation
 from hyperspy_smartalign.signals.progressing import Progress
 from hyperspy_smartalign.signals.streaming import FrameStream
+from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import (
     SMALLEST_REGION,
     Layout,
@@ -161,4 +161,4 @@ def interpolated_twice(verb: str) -> str:
 def warn(messages: Iterable[str], *, stacklevel: int) -> None:
     """Tell the user; `stacklevel` is counted from the caller of this function."""
     for message in messages:
-        warnings.warn(message, SeriesWarning, stacklevel=stacklevel + 1)
+        tell(message, stacklevel=stacklevel + 1)

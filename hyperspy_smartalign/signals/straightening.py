@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +13,11 @@ from hyperspy_smartalign.nonrigid.row_jumps import RowJumps
 from hyperspy_smartalign.nonrigid.row_jumps import straighten_rows as find_row_jumps
 from hyperspy_smartalign.resampling import Fill, Interpolation, warp_rows
 from hyperspy_smartalign.resampling.options import check_interpolation, fill_number, output_dtype
-from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.series.rescan import slow_axes
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.framewise import map_frames
 from hyperspy_smartalign.signals.rebuilding import SeriesLayout, prepared_signal
+from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.transforms import Canvas
 
 Pixels = npt.NDArray[Any]
@@ -106,7 +105,7 @@ def straighten_rows(
     for index, jumps in enumerate(straighten.found):
         for message in jumps.messages:
             where = f"Frame {index}: " if layout.n_frames > 1 else ""
-            warnings.warn(where + message, SeriesWarning, stacklevel=3)
+            tell(where + message, stacklevel=3)
     result = prepared_signal(
         signal,
         pixels,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from hyperspy_smartalign.signals.motif.belonging import GivenTiles
 from hyperspy_smartalign.signals.motif.match_table import matches_of
 from hyperspy_smartalign.signals.retelling import retold
 from hyperspy_smartalign.signals.spectra.applying import file_of
+from hyperspy_smartalign.signals.telling import gathered, tell
 from hyperspy_smartalign.signals.writing import check_outputs, signal_path
 from hyperspy_smartalign.transforms import Alignment
 
@@ -113,8 +113,7 @@ def load_target(
     if needed is not None and not len(needed) < n_frames == len(paths):
         needed = None
     series: Any
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with gathered() as caught:
         if lazy is not None:
             series = _read(paths, needed, signal=signal, lazy=lazy, **options)
         else:
@@ -131,7 +130,7 @@ def load_target(
         said = str(warning.message)
         # What is wrong with signals that are not used does not matter, nor that one frame is one.
         if not said.startswith(others) and not (n_frames == 1 and _ONE_FRAME in said):
-            warnings.warn(warning.message, warning.category, stacklevel=_USER)
+            tell(warning.message, warning.category, stacklevel=_USER)
     if lazy is None and series._lazy and not holds_spectra(series):
         series = _read(paths, needed, signal=signal, lazy=False, **options)
     if n_frames > 1 and _frames_of_spectra(series) == 1:

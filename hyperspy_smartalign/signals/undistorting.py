@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +14,13 @@ from hyperspy_smartalign.quality.lattice import Lattice
 from hyperspy_smartalign.quality.lattice_drift import LatticeDrift
 from hyperspy_smartalign.resampling import Interpolation, resample_frame
 from hyperspy_smartalign.resampling.options import check_interpolation, fill_number, output_dtype
-from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.signals import lattice as lattices
 from hyperspy_smartalign.signals import recording, wrapping
+from hyperspy_smartalign.signals.copying import with_data
 from hyperspy_smartalign.signals.matching import alignment_carried, check_fits
 from hyperspy_smartalign.signals.progressing import progress_bar
 from hyperspy_smartalign.signals.rendering import Rendering, render
+from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import frames_of, layout_of
 from hyperspy_smartalign.transforms import Affine, Alignment, Canvas
 
@@ -233,7 +233,7 @@ def _like_image(
 ) -> BaseSignal:
     """A signal of one image like another, on a part of its frame."""
     extra = (1,) * (signal.data.ndim - 2)
-    result = signal._deepcopy_with_new_data(pixels.reshape(*extra, *pixels.shape))
+    result = with_data(signal, pixels.reshape(*extra, *pixels.shape))
     if result._lazy:
         result._lazy = False
         result._assign_subclass()
@@ -336,10 +336,9 @@ def _check_source(source: BaseSignal, recorded: Alignment) -> None:
 
 
 def _warn_of_second_interpolation() -> None:
-    warnings.warn(
+    tell(
         "The pixels were interpolated when the frames were aligned, and now a second time. Give "
         "the series as it was before, to interpolate once: "
         "signal.smartalign.compensate_drift(..., source=raw_series).",
-        SeriesWarning,
         stacklevel=_USER + 2,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from hyperspy.signals import BaseSignal
 
+from hyperspy_smartalign.signals.copying import with_data
 from hyperspy_smartalign.signals.recording import write_alignment
 from hyperspy_smartalign.signals.validating import Layout, layout_of
 from hyperspy_smartalign.transforms.alignment import Alignment
@@ -55,7 +56,7 @@ def aligned_signal(
     layout = layout_of(signal, series_dimension=series_dimension, fewest=1)
     canvas = Canvas.of_frame(layout.frame_shape) if canvas is None else canvas
     one_frame = _is_one_frame(data.shape, layout, canvas)
-    result = signal._deepcopy_with_new_data(data)
+    result = with_data(signal, data)
     _recalibrate(result, layout, canvas)
     if one_frame:
         series = list(result.axes_manager._axes[: len(layout.series_shape)])

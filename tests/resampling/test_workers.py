@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperspy_smartalign.resampling.workers import chunks, map_chunks, run_tasks, worker_count
+from hyperspy_smartalign.resampling.workers import (
+    beating,
+    chunks,
+    map_chunks,
+    run_tasks,
+    worker_count,
+)
 
 
 @given(st.integers(1, 200), st.integers(1, 20))
@@ -66,3 +72,64 @@ def test_linear_algebra_takes_one_thread_in_each_of_ours():
     run_tasks(lambda index: seen.extend(blas_threads()), 2, num_workers=2)
     assert set(seen) == {1}
     assert blas_threads() == before
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_chunks_tell_how_far_they_are(workers):
+    reports = []
+    parts = map_chunks(
+        list, 20, num_workers=workers, progress=lambda *report: reports.append(report)
+    )
+    assert [i for part in parts for i in part] == list(range(20))
+    assert reports[-1] == (20, 20)
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+
+
+class Enough(BaseException):
+    """Raised by a beat."""
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_beat_ends_long_work(workers):
+    done, beats = [], []
+
+    def beat():
+        beats.append(threading.current_thread())
+        if len(beats) >= 3:
+            raise Enough
+
+    def step(index):
+        time.sleep(0.06)
+        done.append(index)
+
+    def chunk(numbers):
+        for number in numbers:
+            step(number)
+
+    with beating(beat):
+        with pytest.raises(Enough):
+            run_tasks(step, 300, num_workers=workers)
+        del beats[:]
+        with pytest.raises(Enough):
+            map_chunks(chunk, 300, num_workers=workers)
+    assert len(done) < 60
+    assert set(beats) == {threading.current_thread()}
+    del beats[:]
+    run_tasks(lambda index: None, 3, num_workers=workers)
+    assert beats == []
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_error_ends_the_chunks(workers):
+    done = []
+
+    def chunk(numbers):
+        for number in numbers:
+            if number == 1:
+                raise ValueError("frame 1 cannot be read")
+            time.sleep(0.005)
+            done.append(number)
+
+    with pytest.raises(ValueError, match="frame 1"):
+        map_chunks(chunk, 300, num_workers=workers)
+    assert len(done) < 60

@@ -63,7 +63,9 @@ class KnownShifts:
         self.parameters = None
         self.region = None
 
-    def __call__(self, frames, parameters, *, region=None, num_workers=None, progress=None):
+    def __call__(
+        self, frames, parameters, *, region=None, num_workers=None, progress=None, watch=None
+    ):
         n = len(frames)
         for index in range(n):
             self.frames.append(np.array(frames.frame(index)))

@@ -78,6 +78,7 @@ class KnownDistortions:
         region=None,
         num_workers=None,
         progress=None,
+        watch=None,
     ):
         self.calls += 1
         n = len(frames)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from hyperspy_smartalign.signals.motif.straining import unit_cell
 from hyperspy_smartalign.signals.motif.templates import UNIT_CELL
 from hyperspy_smartalign.signals.retelling import retold
 from hyperspy_smartalign.signals.targets import are_signals, holds_spectra, stacked
+from hyperspy_smartalign.signals.telling import gathered, tell
 
 # From template_match here, up to the caller of the function in _functions.py.
 _USER = 3
@@ -94,15 +94,14 @@ def load_images(
         They hold no images.
     """
     options: dict[str, Any] = {"signal": signal, **(reader or {})}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with gathered() as caught:
         try:
             series = _loaded(paths, needed, lazy=True, **options)
         except ValueError:  # also formats whose readers cannot do that
             series = _loaded(paths, needed, lazy=False, **options)
     for warning in caught:
         if _ONE_FRAME not in str(warning.message):
-            warnings.warn(warning.message, warning.category, stacklevel=_USER)
+            tell(warning.message, warning.category, stacklevel=_USER)
     n_frames = len(images_of(series))
     return series, FrameFiles(tuple(paths), n_frames, options)
 

@@ -37,16 +37,25 @@ class MotifPicker(plotting.ThresholdPicker):
         The search.
     fixed : bool, optional
         Whether one threshold is moved for all frames; by default as in the search.
+    pictures : Pictures, optional
+        The images, where they are at hand.
     **keywords
         Passed to `hyperspy_smartalign.plotting.ThresholdPicker`.
     """
 
-    def __init__(self, found: FoundMotif, *, fixed: bool | None = None, **keywords: Any) -> None:
+    def __init__(
+        self,
+        found: FoundMotif,
+        *,
+        fixed: bool | None = None,
+        pictures: Pictures | None = None,
+        **keywords: Any,
+    ) -> None:
         last = found.search.last
         if fixed is None:
             fixed = found.parameters.fixed_threshold and len(np.unique(last.threshold)) == 1
         self._found = found
-        pictures = Pictures(found)
+        pictures = Pictures(found) if pictures is None else pictures
         super().__init__(
             last.candidates,
             last.threshold,

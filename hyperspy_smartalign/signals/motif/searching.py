@@ -17,6 +17,8 @@ from hyperspy_smartalign.rigid.store import FrameSource
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.signals import averaging, origins, recording
 from hyperspy_smartalign.signals.compacting import on_control_grid
+from hyperspy_smartalign.signals.computing import computed
+from hyperspy_smartalign.signals.copying import sliced
 from hyperspy_smartalign.signals.cropping import Region
 from hyperspy_smartalign.signals.matching import alignment_carried, check_fits
 from hyperspy_smartalign.signals.staging import check_source, unmoved
@@ -287,7 +289,7 @@ class Plan:
         """The image itself, or the average of an aligned series, (height, width)."""
         if len(self.frames) == 1:
             return self.frames.frame(0)
-        return np.asarray(averaging.average(self.signal).data)
+        return computed(averaging.average(self.signal).data)
 
     def region(self, region: Region, searched: FrameSource | npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Pixels of a region: of the image that is searched; else of the average, where the
@@ -298,8 +300,8 @@ class Plan:
         if isinstance(searched, np.ndarray):
             return np.asarray(searched[window])
         if self.known is not None:
-            part = self.signal.isig[left:right, top:bottom]
-            return np.asarray(averaging.average(part).data)
+            part = sliced(self.signal, (slice(left, right), slice(top, bottom)))
+            return computed(averaging.average(part).data)
         return np.asarray(searched.frame(0)[window])
 
     def rejected(self, stage: Stage) -> dict[str, npt.NDArray[Any]]:

@@ -11,6 +11,7 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.signals import recording
+from hyperspy_smartalign.signals.copying import with_data
 from hyperspy_smartalign.signals.motif.match_table import MatchTable, matches_of, write_matches
 from hyperspy_smartalign.transforms import Alignment
 
@@ -19,7 +20,7 @@ def select_tiles(signal: BaseSignal, which: npt.ArrayLike | slice) -> BaseSignal
     """Some of the tiles; see `hyperspy_smartalign.signals.members.tiles`."""
     table = table_of_tiles(signal)
     rows = _rows(which, len(table))
-    result: BaseSignal = signal._deepcopy_with_new_data(signal.data[rows])
+    result = with_data(signal, signal.data[rows])
     result.axes_manager._axes[0].size = len(rows)
     scan = recording.scan_geometry_of(signal)
     if recording.has_alignment(signal):

@@ -10,6 +10,7 @@ from hyperspy.signals import BaseSignal
 from hyperspy_smartalign.parameters import ApplyParameters
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.compacting import on_control_grid
+from hyperspy_smartalign.signals.copying import with_data
 from hyperspy_smartalign.signals.cropping import Window
 from hyperspy_smartalign.signals.motif.belonging import Belonging
 from hyperspy_smartalign.signals.motif.match_table import write_matches
@@ -49,7 +50,7 @@ def tiles_like(
         pixels. The record holds the table of matches, the steps, and the alignment of tiles that
         were aligned.
     """
-    result: BaseSignal = signal._deepcopy_with_new_data(data)
+    result = with_data(signal, data)
     _set_axes(result, belonging, canvas, output)
     lazy = hasattr(data, "dask")
     if lazy != result._lazy:

@@ -10,6 +10,7 @@ from hyperspy.signals import BaseSignal
 from hyperspy_smartalign.parameters import ParameterError
 from hyperspy_smartalign.signals import nonrigid, recording, rigid
 from hyperspy_smartalign.signals.applying import apply_alignment
+from hyperspy_smartalign.signals.computing import compute_options
 from hyperspy_smartalign.signals.cropping import Window
 from hyperspy_smartalign.signals.progressing import progress_bar
 from hyperspy_smartalign.signals.retelling import retold
@@ -46,6 +47,16 @@ def align_nonrigid(signal: BaseSignal, **keywords: Any) -> BaseSignal:
     return _aligned(signal, nonrigid.align_nonrigid, **keywords)
 
 
+def check_no_source(source: BaseSignal | None) -> None:
+    """Raise ParameterError if there is a source: spectra are aligned by images of their own."""
+    if source is not None:
+        raise ParameterError(
+            "source= is for images. For spectra, align the images that were made of them: "
+            "images = signal.smartalign.integrate(...), aligned = images.align_rigid(...), and "
+            "then signal.apply_alignment(aligned)."
+        )
+
+
 def _aligned(
     signal: BaseSignal,
     estimate: Callable[..., BaseSignal],
@@ -57,12 +68,7 @@ def _aligned(
     lazy_output: bool | None,
     **keywords: Any,
 ) -> BaseSignal:
-    if source is not None:
-        raise ParameterError(
-            "source= is for images. For spectra, align the images that were made of them: "
-            "images = signal.smartalign.integrate(...), aligned = images.align_rigid(...), and "
-            "then signal.apply_alignment(aligned)."
-        )
+    check_no_source(source)
     # None where there are no series axes: that is for integrate to say.
     dimension = max(signal.axes_manager.navigation_dimension - 2, 0) or None
     of_spectra = {name: keywords.pop(name) for name in _OF_SPECTRA if name in keywords}
@@ -73,7 +79,8 @@ def _aligned(
         if images._lazy:
             # They are small, and asked for many times.
             with progress_bar(show_progressbar) as progress:
-                images.compute(show_progressbar=progress is not None)
+                options = compute_options("integrating", progress)
+                images.compute(show_progressbar=False, **options)
         found = estimate(
             images,
             output="average",

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
+from hyperspy_smartalign.signals.copying import sliced, with_data
+
 
 def as_dense(array: Any) -> npt.NDArray[Any]:
     """A numpy array, also of an array of the package sparse, as some readers of EDS give."""
@@ -91,7 +93,7 @@ def selected(signal: BaseSignal, *, signal_range: Any = None, binning: int = 1) 
         sizes = [axis.size for axis in signal.axes_manager.signal_axes]
         if indices != tuple((0, size) for size in sizes):
             slices = tuple(slice(*pair) for pair in indices)
-            signal = signal.isig[slices if len(slices) > 1 else slices[0]]
+            signal = sliced(signal, slices if len(slices) > 1 else slices[0])
     return signal if binning == 1 else _binned(signal, int(binning))
 
 
@@ -200,7 +202,7 @@ def _binned(signal: BaseSignal, binning: int) -> BaseSignal:
                 f"{axis.size} adds them all."
             )
     data = _binned_data(by_frames(signal.data, len(axes)), len(axes), binning)
-    result = signal._deepcopy_with_new_data(data)
+    result = with_data(signal, data)
     if not result._lazy:
         # Before the axes shrink: with one channel, HyperSpy would not know the class any more.
         result._lazy = True

@@ -7,7 +7,6 @@ import logging
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_smartalign.series.checks import SeriesWarning
+from hyperspy_smartalign.signals.progressing import held_together
 from hyperspy_smartalign.signals.spectra.fingerprints import differences
 from hyperspy_smartalign.signals.spectra.locking import FolderLock
 from hyperspy_smartalign.signals.spectra.states import (
@@ -28,6 +27,7 @@ from hyperspy_smartalign.signals.spectra.states import (
     with_version,
     write_state,
 )
+from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.writing import check_folder, put_in_place, remove
 
 _SHARE = 0.1  # of the time may go into keeping the state
@@ -149,8 +149,8 @@ class Checkpoint:
     def step(self, done: int, arrays: Callable[[], Arrays] = dict) -> Iterator[None]:
         """Work that changes the arrays; afterwards the state is kept if that is worth the time.
 
-        Ctrl-C waits for the end of the step, so that the arrays are whole when they are kept; a
-        second one does not wait.
+        Ctrl-C, and an observer that ends the work, wait for the end of the step, so that the
+        arrays are whole when they are kept; a second Ctrl-C does not wait.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class Checkpoint:
         arrays : callable
             Gives the arrays by name.
         """
-        with _interrupts_held():
+        with _interrupts_held(), held_together():
             self._in_step = True
             yield
             self._latest = (done, arrays)
@@ -309,10 +309,9 @@ def _state_to_start_from(
     try:
         state, recorded = read_state(folder)
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        warnings.warn(
+        tell(
             f"the state of the earlier work on {str(path)!r} cannot be read "
             f"({type(error).__name__}: {error}), so the work starts anew.",
-            SeriesWarning,
             stacklevel=stacklevel,
         )
         return State()

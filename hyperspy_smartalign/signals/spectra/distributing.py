@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from hyperspy_smartalign.resampling import SpectrumSum
+from hyperspy_smartalign.signals.progressing import present_beat
 from hyperspy_smartalign.signals.spectra.lazily import tree_sum
 from hyperspy_smartalign.signals.spectra.partial_sums import Moves, Summing
 
 # Portions that each thread of the cluster gets at a time, so that none waits for the others.
 _PORTIONS_PER_THREAD = 2
+# Seconds between two looks at whether an observer ends the work.
+_BETWEEN_BEATS = 0.1
 
 
 def active_client() -> Any:
@@ -51,7 +55,11 @@ def sum_by_workers(
     how : Summing
     """
     future = client.compute(tree_sum(parts, moves, how))
+    beat = present_beat()
     try:
+        while beat is not None and not future.done():
+            time.sleep(_BETWEEN_BEATS)
+            beat()
         return SpectrumSum.from_arrays(future.result())
     finally:
         future.cancel()

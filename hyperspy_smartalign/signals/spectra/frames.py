@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
+from hyperspy_smartalign.signals.computing import compute_options
 from hyperspy_smartalign.signals.spectra.channels import as_dense
 from hyperspy_smartalign.signals.validating import Layout, SeriesData
 
@@ -144,7 +145,7 @@ def in_memory(part: Any) -> npt.NDArray[Any]:
     Streams of events are dask arrays of sparse blocks, which become dense here.
     """
     if hasattr(part, "dask"):
-        part = part.compute()
+        part = part.compute(**compute_options())
     values: npt.NDArray[Any] = as_dense(part).view()
     values.flags.writeable = False
     return values
