@@ -74,6 +74,11 @@ class MatchMarkers:
         """What a legend explains: accepted and rejected."""
         return [self._accepted, self._rejected]
 
+    @property
+    def artists(self) -> list[Line2D]:
+        """All that is drawn, the lowest first."""
+        return [self._halo, self._rejected, self._accepted]
+
     def show(self, places: npt.NDArray[np.float64], accepted: npt.NDArray[np.bool_]) -> None:
         """Mark other places (n, 2), those under the mask as accepted."""
         y, x = places.T

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, StepPatch
@@ -67,6 +68,11 @@ class ScoreBars:
     def handles(self) -> list[StepPatch | Line2D]:
         """What a legend explains: accepted and rejected, and thresholds where they differ."""
         return [self._accepted, self._all, *([self._lines[0]] if self.several else [])]
+
+    @property
+    def artists(self) -> list[Artist]:
+        """All that is drawn, the lowest first."""
+        return [self._span, self._all, self._accepted, *self._lines, self._label]
 
     def show(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import Event, KeyEvent, MouseButton, MouseEvent, key_press_handler
 from matplotlib.figure import Figure
@@ -16,6 +17,7 @@ from hyperspy_smartalign.motif import Matches, ScoreHistogram, score_histogram
 from hyperspy_smartalign.plotting.image import grey_limits, show_image
 from hyperspy_smartalign.plotting.legends import legend_of
 from hyperspy_smartalign.plotting.matches import MatchMarkers, counted, figure_size_of, marker_size
+from hyperspy_smartalign.plotting.moving import MovingArtists
 from hyperspy_smartalign.plotting.scores import ScoreBars, ScoreRange, reached
 from hyperspy_smartalign.plotting.style import SMALL, TITLE, FigureLike, new_figure
 from hyperspy_smartalign.plotting.units import pixel_size
@@ -62,6 +64,11 @@ class ThresholdPicker:
         Size of a pixel.
     units : (y, x)
         Its units; "px" where it has none.
+    chooser : bool
+        Whether a slider chooses the image, where there are several.
+    changed : callable, optional
+        Called without arguments when the threshold or the image was changed in the figure, and
+        when the mouse lets the threshold go.
     fig : Figure or SubFigure, optional
         Where to make the axes; by default a new figure.
 
@@ -93,6 +100,8 @@ class ThresholdPicker:
         size: float | None = None,
         scale: tuple[float, float] = (1.0, 1.0),
         units: tuple[str, str] = ("px", "px"),
+        chooser: bool = True,
+        changed: Callable[[], None] | None = None,
         fig: FigureLike | None = None,
     ) -> None:
         self._candidates = candidates
@@ -101,6 +110,7 @@ class ThresholdPicker:
         )
         self._thresholds = np.array(threshold, np.float64, ndmin=1)
         self._image = image
+        self._changed = changed
         self._fixed = fixed
         self._numbers = [*range(len(self._thresholds))] if numbers is None else [*map(int, numbers)]
         self._shown = 0 if frame is None else self._index_of(frame)
@@ -115,7 +125,7 @@ class ThresholdPicker:
         width, height = figure_size_of(first.shape, calibrated, units, n=most)
         figure = new_figure((width + 4.6, max(height, 3.6))) if fig is None else fig
         self.figure: FigureLike = figure
-        many = len(self._numbers) > 1
+        many = chooser and len(self._numbers) > 1
         grid = figure.add_gridspec(
             1 + many, 2, width_ratios=(4.2, width), height_ratios=(16, 1)[: 1 + many]
         )
@@ -140,9 +150,10 @@ class ThresholdPicker:
         self._draw_histogram()
         self._draw_threshold()
         if isinstance(figure, Figure) and fig is None:
-            # Laying out is half the time of a draw, and dragging draws often.
+            # Laying out is half the time of a draw.
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
+        self._moving = MovingArtists(figure, self._movable)
         self._connections = self._connect(keys=fig is None)
 
     @property
@@ -151,9 +162,30 @@ class ThresholdPicker:
         return float(self._thresholds[0]) if self._fixed else self._thresholds.copy()
 
     @property
+    def thresholds(self) -> npt.NDArray[np.float64]:
+        """(m,) the threshold of each image, also where they share one."""
+        return self._thresholds.copy()
+
+    @property
+    def numbers(self) -> list[int]:
+        """What the images are called."""
+        return list(self._numbers)
+
+    @property
+    def score_range(self) -> ScoreRange:
+        """Scores that the histogram shows."""
+        low, high = self._histogram.edges[[0, -1]].tolist()
+        return low, high
+
+    @property
     def frame(self) -> int:
         """Number of the image that is shown."""
         return self._numbers[self._shown]
+
+    @property
+    def dragging(self) -> bool:
+        """Whether the mouse holds the threshold."""
+        return self._dragging
 
     @property
     def accepted(self) -> npt.NDArray[np.bool_]:
@@ -177,6 +209,28 @@ class ThresholdPicker:
         else:
             self._thresholds[self._shown] = threshold
         self._draw_threshold()
+        self._moving.redraw()
+
+    def set_thresholds(self, threshold: npt.ArrayLike) -> None:
+        """Move all thresholds at once: a number for all images, or (m,) one for each.
+
+        Raises
+        ------
+        ValueError
+            They are no finite numbers, or several where all images share one.
+        """
+        given = np.asarray(threshold, np.float64)
+        several = given.ndim > 0 and len(np.unique(given)) > 1
+        if given.shape not in ((), self._thresholds.shape) or not np.isfinite(given).all():
+            raise ValueError(
+                f"threshold={threshold!r}: give a finite number, or one for each of "
+                f"{len(self._thresholds)} images."
+            )
+        if self._fixed and several:
+            raise ValueError("The images share one threshold; give one number.")
+        self._thresholds[:] = given
+        self._draw_threshold()
+        self._moving.redraw()
 
     def set_bins(self, bins: int | None = None, score_range: ScoreRange | None = None) -> None:
         """Show the histogram with other bars.
@@ -198,6 +252,7 @@ class ThresholdPicker:
         self._bins, self._range = bins, score_range
         self._draw_histogram()
         self._draw_threshold()
+        self._moving.settle()
 
     def show_frame(self, frame: int) -> None:
         """Show another image, by its number.
@@ -213,6 +268,7 @@ class ThresholdPicker:
 
     def close(self) -> None:
         """Let the figure answer no more; `threshold` stays."""
+        self._moving.close()
         for number in self._connections:
             self.figure.canvas.mpl_disconnect(number)
         self._connections = []
@@ -247,6 +303,7 @@ class ThresholdPicker:
         if not self._fixed:
             self._draw_histogram()
         self._draw_threshold()
+        self._moving.settle()
 
     def _draw_histogram(self) -> None:
         part = self._in_view()
@@ -268,7 +325,19 @@ class ThresholdPicker:
         self.score_axes.set_title(reached(good[part]), fontsize=TITLE)
         where = f"frame {self.frame}: " if len(self._numbers) > 1 else ""
         self.image_axes.set_title(where + counted(good[here]), fontsize=TITLE)
-        self.figure.canvas.draw_idle()
+
+    def _movable(self) -> list[Artist]:
+        """What the threshold changes, and what lies over it; the lowest first."""
+        legend = self.image_axes.get_legend()
+        over = [] if legend is None else [legend]
+        axes = self.score_axes, self.image_axes
+        spines = [spine for ax in axes for spine in ax.spines.values()]
+        titles = [ax.title for ax in axes]
+        return [*self._bars.artists, *self._markers.artists, *spines, *over, *titles]
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed()
 
     def _chooser(self, ax: Axes) -> Slider:
         slider = Slider(
@@ -282,8 +351,13 @@ class ThresholdPicker:
         )
         slider.label.set_fontsize(SMALL)
         slider.valtext.set_fontsize(SMALL)
-        slider.on_changed(lambda value: self._show(self._index_of(int(value))))
+        slider.on_changed(self._chosen)
         return slider
+
+    def _chosen(self, value: float) -> None:
+        if int(value) != self.frame:
+            self._show(self._index_of(int(value)))
+            self._tell()
 
     def _connect(self, *, keys: bool) -> list[int]:
         canvas = self.figure.canvas
@@ -306,8 +380,6 @@ class ThresholdPicker:
         locked = self.figure.canvas.widgetlock.locked()
         if event.inaxes is self.score_axes and event.button == MouseButton.LEFT and not locked:
             self._dragging = True
-            # Smooth reduction of a large image is most of the time of a draw.
-            self._picture.set_interpolation("nearest")
             self._move(event)
 
     def _move(self, event: MouseEvent) -> None:
@@ -316,12 +388,15 @@ class ThresholdPicker:
         # The mouse may leave the histogram while it drags.
         x, _ = self.score_axes.transData.inverted().transform((event.x, event.y))
         self.set_threshold(float(np.clip(x, *self.score_axes.get_xlim())))
+        self._tell()
 
     def _release(self, event: MouseEvent) -> None:
         if self._dragging and event.button == MouseButton.LEFT:
+            # A browser leaves moves out while it is behind.
+            self._move(event)
             self._dragging = False
-            self._picture.set_interpolation("antialiased")
-            self.figure.canvas.draw_idle()
+            self._tell()
+            self._moving.settle()
 
     def _key(self, event: KeyEvent) -> bool:
         """Answer a key, and say whether it was one of ours."""
@@ -332,9 +407,13 @@ class ThresholdPicker:
         if key in steps:
             current = float(self._thresholds[self._shown])
             self.set_threshold(float(np.clip(current + steps[key], -1.0, 1.0)))
+            self._tell()
         elif key in pages:
             index = self._shown + pages[key]
-            self.show_frame(self._numbers[min(max(index, 0), len(self._numbers) - 1)])
+            number = self._numbers[min(max(index, 0), len(self._numbers) - 1)]
+            if number != self.frame:
+                self.show_frame(number)
+                self._tell()
         return key in steps or key in pages
 
     def _key_or_usual(self, event: KeyEvent) -> None:
