@@ -16,6 +16,7 @@ from hyperspy_smartalign._verbs import align_nonrigid, align_rigid
 
 if TYPE_CHECKING:
     from hyperspy_smartalign import data
+    from hyperspy_smartalign.gui.settings import forget_settings
     from hyperspy_smartalign.series.geometry import ScanGeometry
     from hyperspy_smartalign.signals.loading import load_series
     from hyperspy_smartalign.signals.motif.working_folder import clean_up, intermediates
@@ -32,6 +33,7 @@ __all__ = [
     "apply_alignment",
     "clean_up",
     "data",
+    "forget_settings",
     "intermediates",
     "load_series",
     "register",
@@ -43,6 +45,7 @@ _LAZY = {
     "Alignment": "hyperspy_smartalign.transforms.alignment",
     "ScanGeometry": "hyperspy_smartalign.series.geometry",
     "clean_up": "hyperspy_smartalign.signals.motif.working_folder",
+    "forget_settings": "hyperspy_smartalign.gui.settings",
     "intermediates": "hyperspy_smartalign.signals.motif.working_folder",
     "load_series": "hyperspy_smartalign.signals.loading",
 }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from hyperspy.signals import BaseSignal
 
+    from hyperspy_smartalign.gui.tools.tool import Tool
     from hyperspy_smartalign.transforms.alignment import Alignment
 
     Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -25,8 +26,11 @@ def apply_alignment(
     *,
     signal: str | int | None = None,
     reader: Mapping[str, Any] | None = None,
+    interactive: bool = False,
+    display: bool = True,
+    toolkit: Any = None,
     **keywords: Any,
-) -> BaseSignal:
+) -> BaseSignal | Tool:
     """Apply an alignment to a signal, or to files that are read one at a time.
 
     Parameters
@@ -43,6 +47,9 @@ def apply_alignment(
         the only one that holds spectra, else the only one there is.
     reader : mapping or None, default None
         Options of HyperSpy's reader, such as ``{"sum_frames": False}``.
+    interactive, display, toolkit
+        As of the method. A tool is for a signal: load files before, with
+        `hyperspy_smartalign.load_series`.
     **keywords
         As those of the method: `area`, `crop`, `fill`, `interpolation`, `counts`, `output`,
         `variance`, `signal_range`, `binning`, `file`, `resume`, `overwrite`,
@@ -51,7 +58,7 @@ def apply_alignment(
     Returns
     -------
     BaseSignal
-        As ``target.apply_alignment(alignment, ...)``, which see.
+        As ``target.apply_alignment(alignment, ...)``, which see; or the tool.
 
     Raises
     ------
@@ -60,8 +67,23 @@ def apply_alignment(
     ValueError
         Files hold several signals and it is not clear which is meant, and as the method.
     """
-    from hyperspy_smartalign.signals import targets
+    from hyperspy_smartalign.signals import interacting, targets
 
+    if interactive:
+        # A tool has a bar of its own.
+        keywords.pop("show_progressbar", None)
+    tool = interacting.tool_of(
+        "apply_alignment",
+        target,
+        interactive=interactive,
+        display=display,
+        toolkit=toolkit,
+        given={"alignment": alignment},
+        keywords=keywords,
+        unused={"signal": signal, "reader": reader},
+    )
+    if tool is not None:
+        return tool
     result: BaseSignal = targets.apply_alignment(
         alignment, target, signal=signal, reader=reader, **keywords
     )
@@ -71,7 +93,7 @@ def apply_alignment(
 @documented(TemplateParameters)
 def template_match(
     target: BaseSignal | Sequence[BaseSignal] | Files,
-    template: Any,
+    template: Any = None,
     *,
     search: str = "auto",
     source: BaseSignal | None = None,
@@ -79,11 +101,14 @@ def template_match(
     working_folder: str | os.PathLike[str] | None = None,
     signal: str | int | None = None,
     reader: Mapping[str, Any] | None = None,
+    interactive: bool = False,
+    display: bool = True,
+    toolkit: Any = None,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
     **keywords: Any,
-) -> BaseSignal:
+) -> BaseSignal | Tool:
     """Find the repeats of a motif in a signal, or in files that are read one at a time.
 
     The same as the method of a signal, ``signal.template_match(template, ...)``, which see for
@@ -115,6 +140,9 @@ def template_match(
         the only one that holds images.
     reader : mapping or None, default None
         Options of HyperSpy's reader.
+    interactive, display, toolkit
+        As of the method. A tool is for a signal: load files before, with
+        `hyperspy_smartalign.load_series`.
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say.
     num_workers : int or None, default None
@@ -125,7 +153,7 @@ def template_match(
     Returns
     -------
     Signal2D
-        The tiles, (tile | x, y), as of the method.
+        The tiles, (tile | x, y), as of the method; or the tool.
 
     Raises
     ------
@@ -145,8 +173,30 @@ def template_match(
     ...     "session/Area3_*.dm4", (40, 72, 96, 128), working_folder="session/working"
     ... )  # doctest: +SKIP
     """
+    from hyperspy_smartalign.signals import interacting
     from hyperspy_smartalign.signals.motif import batches
 
+    tool = interacting.tool_of(
+        "template_match",
+        target,
+        interactive=interactive,
+        display=display,
+        toolkit=toolkit,
+        given={"template": template, "source": source},
+        keywords=keywords,
+        options={
+            "search": search,
+            "frames": frames,
+            "working_folder": working_folder,
+            "num_workers": num_workers,
+            "lazy_output": lazy_output,
+        },
+        unused={"signal": signal, "reader": reader},
+    )
+    if tool is not None:
+        return tool
+    if template is None:
+        raise TypeError(interacting.NO_TEMPLATE)
     tiles: BaseSignal = batches.template_match(
         target,
         template,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from hyperspy.signals import BaseSignal
 
+    from hyperspy_smartalign.gui.tools.tool import Tool
     from hyperspy_smartalign.transforms.alignment import Alignment
 
 
@@ -31,11 +32,14 @@ def align_rigid(
     *,
     source: BaseSignal | None = None,
     signal_range: Any = None,
+    interactive: bool = False,
+    display: bool = True,
+    toolkit: Any = None,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
     **keywords: Any,
-) -> BaseSignal:
+) -> BaseSignal | Tool:
     """Find the shift of every frame of an image series, and return the aligned series.
 
     The shifts of many pairs of frames are measured by correlation, made consistent with each
@@ -56,8 +60,17 @@ def align_rigid(
         For spectrum images: channels whose counts are added to the images that the alignment is
         found on; int for channels, float for energies. None: all. For 4D data, the region
         (left, right, top, bottom) of the pattern that makes the image.
+    interactive : bool, default False
+        Open a tool instead, with its parameters, previews and results. What else is given here
+        are its first values.
+    display : bool, default True
+        Show the tool. False makes it without showing it. Used with ``interactive=True``.
+    toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
+        What the tool is shown with. None takes ipywidgets in a notebook and traitsui elsewhere,
+        of those that are installed and that HyperSpy's preferences enable. Used with
+        ``interactive=True``.
     show_progressbar : bool or None, default None
-        Show progress. None does as HyperSpy's preferences say.
+        Show progress. None does as HyperSpy's preferences say. A tool has a bar of its own.
     num_workers : int or None, default None
         Number of threads. None uses all cores.
     lazy_output : bool or None, default None
@@ -72,17 +85,20 @@ def align_rigid(
         alignment, ``result.smartalign.alignment``, and what was measured,
         ``result.smartalign.pairs`` and ``result.smartalign.noise``. A frame's shift is the
         measured displacement of its content in pixels (y, x):
-        ``aligned[p] = frame[p + shift]``.
+        ``aligned[p] = frame[p + shift]``. With ``interactive=True`` the tool, whose ``tool.result``
+        this is as soon as it is there.
 
     Raises
     ------
     TypeError
-        Unknown parameter.
+        Unknown parameter; or `display` or `toolkit` without ``interactive=True``.
     ValueError
         A parameter has a value that it cannot have, the signal is not a series of images, its
         pixels cannot be used, or no area is left to align.
     NotImplementedError
         The axes are not uniform.
+    ImportError
+        ``interactive=True``, and no toolkit is installed; the message names what to install.
 
     Warns
     -----
@@ -90,8 +106,25 @@ def align_rigid(
         Something about the frames or the shifts deserves a look, or pixels are interpolated a
         second time.
     """
-    from hyperspy_smartalign.signals import rigid
+    from hyperspy_smartalign.signals import interacting, rigid
     from hyperspy_smartalign.signals.spectra import aligning
+
+    tool = interacting.tool_of(
+        "align_rigid",
+        signal,
+        interactive=interactive,
+        display=display,
+        toolkit=toolkit,
+        given={"source": source},
+        keywords=keywords,
+        options={
+            "signal_range": signal_range,
+            "num_workers": num_workers,
+            "lazy_output": lazy_output,
+        },
+    )
+    if tool is not None:
+        return tool
 
     keywords |= {
         "source": source,
@@ -113,11 +146,14 @@ def align_nonrigid(
     *,
     source: BaseSignal | None = None,
     signal_range: Any = None,
+    interactive: bool = False,
+    display: bool = True,
+    toolkit: Any = None,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
     **keywords: Any,
-) -> BaseSignal:
+) -> BaseSignal | Tool:
     """Find what the scan did inside each frame of an image series, and return it without that.
 
     Cycles fit every frame to a reference made of the others: first by an affine transform, then
@@ -140,8 +176,17 @@ def align_nonrigid(
         For spectrum images: channels whose counts are added to the images that the alignment is
         found on; int for channels, float for energies. None: all. For 4D data, the region
         (left, right, top, bottom) of the pattern that makes the image.
+    interactive : bool, default False
+        Open a tool instead, with its parameters, previews and results. What else is given here
+        are its first values.
+    display : bool, default True
+        Show the tool. False makes it without showing it. Used with ``interactive=True``.
+    toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
+        What the tool is shown with. None takes ipywidgets in a notebook and traitsui elsewhere,
+        of those that are installed and that HyperSpy's preferences enable. Used with
+        ``interactive=True``.
     show_progressbar : bool or None, default None
-        Show progress. None does as HyperSpy's preferences say.
+        Show progress. None does as HyperSpy's preferences say. A tool has a bar of its own.
     num_workers : int or None, default None
         Number of threads. None uses all cores.
     lazy_output : bool or None, default None
@@ -156,17 +201,20 @@ def align_nonrigid(
         (float32) or sum (float64), in which excluded frames take no part. It carries its
         alignment, ``result.smartalign.alignment``, with the displacement of every pixel in
         pixels (y, x): ``aligned[p] = frame[p + d(p)]``; and how the work went,
-        ``result.smartalign.nonrigid``.
+        ``result.smartalign.nonrigid``. With ``interactive=True`` the tool, whose ``tool.result``
+        this is as soon as it is there.
 
     Raises
     ------
     TypeError
-        Unknown parameter.
+        Unknown parameter; or `display` or `toolkit` without ``interactive=True``.
     ValueError
         A parameter has a value that it cannot have, the signal is not a series of images, its
         pixels cannot be used, the frames do not fit on each other, or no area is left.
     NotImplementedError
         The axes are not uniform.
+    ImportError
+        ``interactive=True``, and no toolkit is installed; the message names what to install.
 
     Warns
     -----
@@ -178,8 +226,25 @@ def align_nonrigid(
     -----
     One line a cycle is logged by ``logging.getLogger("hyperspy_smartalign")`` at level INFO.
     """
-    from hyperspy_smartalign.signals import nonrigid
+    from hyperspy_smartalign.signals import interacting, nonrigid
     from hyperspy_smartalign.signals.spectra import aligning
+
+    tool = interacting.tool_of(
+        "align_nonrigid",
+        signal,
+        interactive=interactive,
+        display=display,
+        toolkit=toolkit,
+        given={"source": source},
+        keywords=keywords,
+        options={
+            "signal_range": signal_range,
+            "num_workers": num_workers,
+            "lazy_output": lazy_output,
+        },
+    )
+    if tool is not None:
+        return tool
 
     keywords |= {
         "source": source,
@@ -203,11 +268,14 @@ def apply_alignment(
     file: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    interactive: bool = False,
+    display: bool = True,
+    toolkit: Any = None,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
     **keywords: Any,
-) -> BaseSignal:
+) -> BaseSignal | Tool:
     """Apply an alignment that was found on another signal with the same probe path.
 
     Works on image series of a second detector, on series of spectrum images (frames, y, x | E),
@@ -235,8 +303,17 @@ def apply_alignment(
         Go on where an earlier call for the same file was broken off.
     overwrite : bool, default False
         Replace the file.
+    interactive : bool, default False
+        Open a tool instead, with its parameters, previews and results. What else is given here
+        are its first values.
+    display : bool, default True
+        Show the tool. False makes it without showing it. Used with ``interactive=True``.
+    toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
+        What the tool is shown with. None takes ipywidgets in a notebook and traitsui elsewhere,
+        of those that are installed and that HyperSpy's preferences enable. Used with
+        ``interactive=True``.
     show_progressbar : bool or None, default None
-        Show progress. None does as HyperSpy's preferences say.
+        Show progress. None does as HyperSpy's preferences say. A tool has a bar of its own.
     num_workers : int or None, default None
         Number of threads. None uses all cores.
     lazy_output : bool or None, default None
@@ -260,10 +337,12 @@ def apply_alignment(
         exposure is then that of as many frames as there are tiles. Tiles count where their frame
         was seen, and excluded ones take no part in sums.
 
+        With ``interactive=True`` the tool, whose ``tool.result`` this is as soon as it is there.
+
     Raises
     ------
     TypeError
-        Unknown parameter.
+        Unknown parameter; or `display` or `toolkit` without ``interactive=True``.
     ValueError
         A parameter has a value that it cannot have, the alignment was found on frames of another
         number or area, the tiles are not those of their table, the signal that is to be cut into
@@ -272,6 +351,8 @@ def apply_alignment(
         The file exists, and `overwrite` is False.
     NotImplementedError
         The image axes are not uniform.
+    ImportError
+        ``interactive=True``, and no toolkit is installed; the message names what to install.
 
     Warns
     -----
@@ -286,8 +367,26 @@ def apply_alignment(
     Counts can be shared out to tiles whose pixels are as large as those of the signal. Those that
     fall beyond a tile are not its own. Tiles that overlap hold the same counts.
     """
-    from hyperspy_smartalign.signals import applying
+    from hyperspy_smartalign.signals import applying, interacting
 
+    tool = interacting.tool_of(
+        "apply_alignment",
+        signal,
+        interactive=interactive,
+        display=display,
+        toolkit=toolkit,
+        given={"alignment": alignment},
+        keywords=keywords,
+        options={
+            "file": file,
+            "resume": resume,
+            "overwrite": overwrite,
+            "num_workers": num_workers,
+            "lazy_output": lazy_output,
+        },
+    )
+    if tool is not None:
+        return tool
     aligned: BaseSignal = applying.apply_alignment(
         signal,
         alignment,
@@ -305,17 +404,20 @@ def apply_alignment(
 @documented(TemplateParameters)
 def template_match(
     signal: BaseSignal,
-    template: Any,
+    template: Any = None,
     *,
     search: str = "auto",
     source: BaseSignal | None = None,
     frames: Sequence[int] | None = None,
     working_folder: str | os.PathLike[str] | None = None,
+    interactive: bool = False,
+    display: bool = True,
+    toolkit: Any = None,
     show_progressbar: bool | None = None,
     num_workers: int | None = None,
     lazy_output: bool | None = None,
     **keywords: Any,
-) -> BaseSignal:
+) -> BaseSignal | Tool:
     """Find the repeats of a motif in an image or a series, and return them as a stack of tiles.
 
     The motif is compared with every place by normalised cross-correlation. The tiles found are
@@ -328,7 +430,8 @@ def template_match(
         The motif. A region of the signal, each side an int (index) or a float (value on the axis):
         of the first frame that takes part, or of the average where the series is aligned. Or
         another image, whose pixel size must be that of the signal within 1 %. Or an array, whose
-        pixel size is not checked. NaN marks pixels that say nothing.
+        pixel size is not checked. NaN marks pixels that say nothing. With ``interactive=True`` it
+        can be left out, to be drawn on the plot.
     {parameters}
     search : {"auto", "frames", "average"}, default "auto"
         For series: "frames" searches each frame. "average" searches the average of the aligned
@@ -348,8 +451,17 @@ def template_match(
         before. A search that was broken off goes on from there with the same call; with other
         frames or parameters, what still fits is used. `hyperspy_smartalign.intermediates` lists
         what is there, `hyperspy_smartalign.clean_up` removes it.
+    interactive : bool, default False
+        Open a tool instead, with its parameters, previews and results. What else is given here
+        are its first values.
+    display : bool, default True
+        Show the tool. False makes it without showing it. Used with ``interactive=True``.
+    toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
+        What the tool is shown with. None takes ipywidgets in a notebook and traitsui elsewhere,
+        of those that are installed and that HyperSpy's preferences enable. Used with
+        ``interactive=True``.
     show_progressbar : bool or None, default None
-        Show progress. None does as HyperSpy's preferences say.
+        Show progress. None does as HyperSpy's preferences say. A tool has a bar of its own.
     num_workers : int or None, default None
         Number of threads. None uses all cores.
     lazy_output : bool or None, default None
@@ -363,12 +475,14 @@ def template_match(
         The tiles, (tile | x, y), float32, frame by frame. The image axes have the
         scale of the signal divided by `upsample`, and are 0 at the first pixel of a tile. NaN marks
         what a frame did not see. The table of matches is ``result.smartalign.matches``, their
-        average ``result.smartalign.average()``.
+        average ``result.smartalign.average()``. With ``interactive=True`` the tool, whose
+        ``tool.result`` this is as soon as it is there.
 
     Raises
     ------
     TypeError
-        Unknown parameter, the template is nothing of the above, or the pixels are not real.
+        Unknown parameter, the template is missing or nothing of the above, or the pixels are not
+        real; or `display` or `toolkit` without ``interactive=True``.
     ValueError
         A parameter has a value that it cannot have, the signal holds no images, the template has
         no contrast, is larger than the image or has other pixels, the source does not fit, the
@@ -377,6 +491,8 @@ def template_match(
         The working folder cannot be written into, or another process works in it.
     NotImplementedError
         The axes are not uniform.
+    ImportError
+        ``interactive=True``, and no toolkit is installed; the message names what to install.
 
     Warns
     -----
@@ -389,8 +505,29 @@ def template_match(
     Frames that the alignment excluded take no part. The number of matches is logged by
     ``logging.getLogger("hyperspy_smartalign")`` at level INFO.
     """
+    from hyperspy_smartalign.signals import interacting
     from hyperspy_smartalign.signals.motif import finding
 
+    tool = interacting.tool_of(
+        "template_match",
+        signal,
+        interactive=interactive,
+        display=display,
+        toolkit=toolkit,
+        given={"template": template, "source": source},
+        keywords=keywords,
+        options={
+            "search": search,
+            "frames": frames,
+            "working_folder": working_folder,
+            "num_workers": num_workers,
+            "lazy_output": lazy_output,
+        },
+    )
+    if tool is not None:
+        return tool
+    if template is None:
+        raise TypeError(interacting.NO_TEMPLATE)
     tiles: BaseSignal = finding.template_match(
         signal,
         template,

@@ -42,6 +42,9 @@ ALLOWED = {
     ("transforms", "series.geometry"),
     # The version number that is stored with an alignment.
     ("transforms", "__init__"),
+    # With interactive=True a verb opens its tool.
+    ("signals", "gui.opening"),
+    ("signals", "gui.tools.tool"),
 }
 NOT_BELOW_SIGNALS = {"hyperspy", "exspy", "rsciio"}
 HEAVY = ("matplotlib.pyplot", "skimage", "numba", "scipy.ndimage", "dask.distributed")

@@ -79,7 +79,7 @@ def test_what_is_idle(parameters: Parameters, idle: set[str] | None) -> None:
 
 
 @pytest.mark.parametrize("tool", CLASSES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_what_is_left_without_the_idle_ones_is_used(tool, values_of, data) -> None:
     values = data.draw(st.fixed_dictionaries({s.name: values_of(s) for s in tool.specifications()}))
@@ -104,7 +104,7 @@ def test_what_is_left_without_the_idle_ones_is_used(tool, values_of, data) -> No
 
 
 @pytest.mark.parametrize("tool", CLASSES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_idleness_does_not_ask_what_is_changed(tool, values_of, data) -> None:
     values = data.draw(st.fixed_dictionaries({s.name: values_of(s) for s in tool.specifications()}))

@@ -9,6 +9,8 @@ from hyperspy_smartalign.parameters import PrepareParameters, RampParameters, do
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
+    from hyperspy_smartalign.gui.tools.tool import Tool
+
 
 class Processing:
     """Members that make another signal: frames chosen, flattened, straightened, added up."""
@@ -17,28 +19,57 @@ class Processing:
     _signal: BaseSignal
 
     @documented(PrepareParameters)
-    def prepare(self, **keywords: Any) -> BaseSignal:
+    def prepare(
+        self,
+        *,
+        interactive: bool = False,
+        display: bool = True,
+        toolkit: Any = None,
+        **keywords: Any,
+    ) -> BaseSignal | Tool:
         """Choose, order, transpose, normalise, resample and equalise the frames of a series.
 
         Parameters
         ----------
         {parameters}
+        interactive : bool, default False
+            Open a tool instead, with its parameters, previews and results. What else is given
+            here are its first values.
+        display : bool, default True
+            Show the tool. False makes it without showing it. Used with ``interactive=True``.
+        toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
+            What the tool is shown with. None takes ipywidgets in a notebook and traitsui
+            elsewhere, of those that are installed and that HyperSpy's preferences enable. Used
+            with ``interactive=True``.
 
         Returns
         -------
         Signal2D
             A new signal of the same class; a lazy one stays lazy. The step is recorded in
-            ``metadata.Smart_align.steps``.
+            ``metadata.Smart_align.steps``. With ``interactive=True`` the tool, whose
+            ``tool.result`` this is as soon as it is there.
 
         Raises
         ------
         TypeError
-            Unknown parameter.
+            Unknown parameter; or `display` or `toolkit` without ``interactive=True``.
         ValueError
             A parameter has a value that it cannot have, or the signal is not a series.
+        ImportError
+            ``interactive=True``, and no toolkit is installed; the message names what to install.
         """
-        from hyperspy_smartalign.signals import preparing
+        from hyperspy_smartalign.signals import interacting, preparing
 
+        tool = interacting.tool_of(
+            "smartalign.prepare",
+            self._signal,
+            interactive=interactive,
+            display=display,
+            toolkit=toolkit,
+            keywords=keywords,
+        )
+        if tool is not None:
+            return tool
         return preparing.prepare(self._signal, **PrepareParameters(**keywords).keywords())
 
     @documented(RampParameters)

@@ -1,0 +1,1 @@
+"""The pictures that tools show beside their form."""
