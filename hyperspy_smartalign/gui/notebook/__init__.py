@@ -1,0 +1,1 @@
+"""The tools in a Jupyter notebook, by ipywidgets."""
