@@ -27,6 +27,8 @@ def lower_bounds(requirements: list[str]) -> dict[str, Version]:
     bounds = {}
     for requirement in map(Requirement, requirements):
         for specifier in requirement.specifier:
+            if specifier.operator == "!=":
+                continue  # a release that does not work
             assert specifier.operator == ">="
             bounds[canonicalize_name(requirement.name)] = Version(specifier.version)
     return bounds
