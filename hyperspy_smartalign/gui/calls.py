@@ -20,6 +20,8 @@ _LEADING = {
     "template_match": "template",
     "smartalign.find_motif": "template",
 }
+#: Where the classes of tools are.
+_TOOLS = "hyperspy_smartalign.gui.tools."
 
 
 def name_of(value: object, default: str) -> str:
@@ -35,13 +37,21 @@ def name_of(value: object, default: str) -> str:
     -------
     str
         From the names of the notebook or IPython, or of the script that runs. Of several the
-        oldest, and none that begins with an underscore, as IPython's own do.
+        oldest, and none that begins with an underscore, as IPython's own do. The result of a
+        tool without a name of its own is ``tool.result``.
     """
-    for names in _namespaces():
-        for name, held in list(names.items()):
-            usable = name.isidentifier() and not keyword.iskeyword(name)
-            if held is value and usable and not name.startswith("_"):
-                return name
+    usable = [
+        (name, held)
+        for names in _namespaces()
+        for name, held in list(names.items())
+        if name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+    ]
+    for name, held in usable:
+        if held is value:
+            return name
+    for name, held in usable:
+        if type(held).__module__.startswith(_TOOLS) and getattr(held, "result", None) is value:
+            return f"{name}.result"
     return default
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from hyperspy.signals import BaseSignal
+from matplotlib._pylab_helpers import Gcf
 
 from hyperspy_smartalign.gui.previewed import previewed_images
 from hyperspy_smartalign.signals.streaming import FrameStream
@@ -67,9 +68,19 @@ class PlottedSignal:
 
     @property
     def is_open(self) -> bool:
-        """Whether HyperSpy's plot of the signal is there."""
+        """Whether HyperSpy's plot of the signal is there.
+
+        HyperSpy is not told of plots that ``plt.close("all")`` closes.
+        """
+        if not self._is_active:
+            return False
         plot = self._signal._plot
-        return plot is not None and bool(plot.is_active)
+        part = plot.navigator_plot if plot.navigator_plot and not self.holds_images else None
+        figure = (part or plot.signal_plot).get_mpl_figure()
+        managers = Gcf.get_all_fig_managers()
+        # One without a number was made without pyplot, and is left to its maker.
+        numbered = getattr(figure, "number", None) is not None
+        return not numbered or any(manager.canvas.figure is figure for manager in managers)
 
     def show_frame(self, frame: int) -> None:
         """Move the navigation index, and so the plot, to a frame."""
@@ -96,6 +107,8 @@ class PlottedSignal:
         it would be computed from all frames, and kept in the metadata.
         """
         if not self.is_open:
+            if self._is_active:
+                self._close_plot()
             if self.holds_images:
                 self._signal.plot(navigator=None)
             elif self.n_frames > 1:
@@ -103,6 +116,25 @@ class PlottedSignal:
             else:
                 self._signal.plot()
             self._opened = True
+
+    def closed(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have ``callback()`` called when the image of the open plot is closed.
+
+        Returns
+        -------
+        callable
+            Takes this back.
+        """
+        plot = self._signal._plot
+        event = (plot.signal_plot if self.holds_images else plot.navigator_plot).events.closed
+        event.connect(callback, [])
+
+        def forget() -> None:
+            # HyperSpy lets go of all when the plot is closed.
+            if callback in event.connected:
+                event.disconnect(callback)
+
+        return forget
 
     def add_roi(self, roi: Any, colour: str) -> None:
         """Put a region of HyperSpy's on the plot, which is opened first."""
@@ -121,9 +153,15 @@ class PlottedSignal:
         self._callbacks.clear()
         if tuple(self._signal.axes_manager.indices) != self._indices:
             self._signal.axes_manager.indices = self._indices
-        if self._opened and self.is_open:
+        if self._opened and self._is_active:
             self._close_plot()
         self._opened = False
+
+    @property
+    def _is_active(self) -> bool:
+        """Whether HyperSpy takes the signal as plotted."""
+        plot = self._signal._plot
+        return plot is not None and bool(plot.is_active)
 
     @property
     def _series(self) -> tuple[Any, ...]:

@@ -22,6 +22,8 @@ class RegionPicker:
     plotted : PlottedSignal
     chosen : callable
         ``chosen((left, right, top, bottom))``, when the user moved it.
+    gone : callable, optional
+        ``gone()``, when it went with the plot, which was closed.
     colour : str
     """
 
@@ -29,11 +31,14 @@ class RegionPicker:
         self,
         plotted: PlottedSignal,
         chosen: Callable[[Region], None],
+        gone: Callable[[], None] | None = None,
         *,
         colour: str = "red",
     ) -> None:
         self._plotted, self._chosen, self._colour = plotted, chosen, colour
+        self._gone = gone
         self._roi: Any = None
+        self._forget_plot: Callable[[], None] = _nothing
         self._quiet = False
 
     @property
@@ -47,12 +52,15 @@ class RegionPicker:
         """Put the rectangle at a region, by default in the middle, where it is not yet."""
         from hyperspy.api import roi as rois
 
+        if self._roi is not None and not self._plotted.is_open:
+            self.hide()
         sides = self._middle() if region is None else self._in_units(region)
         if self._roi is None:
             left, right, top, bottom = sides
             self._roi = rois.RectangularROI(left, top, right, bottom)
             self._roi.events.changed.connect(self._changed, [])
             self._plotted.add_roi(self._roi, self._colour)
+            self._forget_plot = self._plotted.closed(self._plot_closed)
             if region is None:
                 self._changed()
         elif sides != self.region:
@@ -65,11 +73,17 @@ class RegionPicker:
     def hide(self) -> None:
         """Take the rectangle off the plot."""
         if self._roi is not None:
+            self._forget_plot()
             self._roi.events.changed.disconnect(self._changed)
             self._plotted.remove_roi(self._roi)
             self._roi = None
 
     close = hide
+
+    def _plot_closed(self) -> None:
+        self.hide()
+        if self._gone is not None:
+            self._gone()
 
     def _changed(self) -> None:
         if not self._quiet and self.region is not None:
@@ -113,3 +127,7 @@ class RegionPicker:
         # Where an axis runs backwards, its first index has the higher value.
         columns, rows = sorted(sides[:2]), sorted(sides[2:])
         return self._rounded([*columns, *rows])
+
+
+def _nothing() -> None:
+    pass

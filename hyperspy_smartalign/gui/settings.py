@@ -108,23 +108,28 @@ def keep(method: str, parameters: Parameters) -> None:
         _write({**everything, method: values})
 
 
-def forget(method: str | None = None) -> None:
+def forget(method: str | None = None) -> bool:
     """Forget the last used values of one dialogue, or of all.
 
     Parameters
     ----------
     method : str or None
         The verb; None forgets those of all dialogues.
+
+    Returns
+    -------
+    bool
+        Whether none is left; if not, the reason is logged.
     """
     if method is None:
         try:
             settings_file().unlink(missing_ok=True)
         except OSError as error:
             _logger.warning("The last used settings could not be removed: %s", error)
-        return
+            return False
+        return True
     everything = _read()
-    if everything.pop(method, None) is not None:
-        _write(everything)
+    return everything.pop(method, None) is None or _write(everything)
 
 
 def forget_settings(method: str | None = None) -> None:
@@ -184,8 +189,8 @@ def _read() -> dict[str, Any]:
     return methods
 
 
-def _write(methods: Mapping[str, Any]) -> None:
-    """Replace the file at once, so that another process never reads half of one."""
+def _write(methods: Mapping[str, Any]) -> bool:
+    """Replace the file at once, so that another process never reads half of one; if it can be."""
     file = settings_file()
     content = json.dumps({"version": _VERSION, "methods": methods}, indent=1)
     temporary = None
@@ -200,6 +205,8 @@ def _write(methods: Mapping[str, Any]) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+        return False
+    return True
 
 
 def _from_json(value: Any) -> Any:

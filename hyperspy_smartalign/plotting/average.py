@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from hyperspy_smartalign.plotting.image import (
     Image,
+    Spectrum,
     grey_limits,
     power_spectrum,
     show_image,
@@ -90,18 +91,24 @@ def plot_average(
     ratios = (tall, (bottom - top) / (right - left) if units[0] == units[1] else 1.0)
     heights = [float(np.clip(3.6 * ratio, 1.6, 7.0)) for ratio in ratios]
     made = panels((2, 2), fig=fig, axes=axes, size=(8.4, sum(heights) + 1.2), height_ratios=heights)
-    high = max(float(np.quantile(s.log_power, 0.9999)) for s in spectra)
-    low = min(float(np.quantile(s.log_power, _LOWEST)) for s in spectra)
+    powers = power_limits(*spectra)
     for k, (image, spectrum) in enumerate(zip((first, second), spectra, strict=True)):
         show_image(made[0, k], image, title=titles[k], scale=scale, units=units, limits=limits)
         show_spectrum(
             made[1, k],
             spectrum,
             title=f"power spectrum of the {titles[k]}",
-            limits=(low, max(high, low + 1.0)),
+            limits=powers,
             max_frequency=max_frequency,
         )
     return made
+
+
+def power_limits(*spectra: Spectrum) -> tuple[float, float]:
+    """Logarithms of power that show all the spectra alike, from black to white."""
+    high = max(float(np.quantile(s.log_power, 0.9999)) for s in spectra)
+    low = min(float(np.quantile(s.log_power, _LOWEST)) for s in spectra)
+    return low, max(high, low + 1.0)
 
 
 def same_field(

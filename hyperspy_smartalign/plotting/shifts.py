@@ -43,7 +43,7 @@ TRIANGLES = ("lower", "full")
 # With more frames a cross in a cell is a speck; the panel of pairs then shows it alone.
 _MOST_CROSSES = 64
 _COMPONENTS = ("y", "x")
-_VERDICTS = ListedColormap([VERMILION, BLUE], name="verdicts")
+VERDICTS = ListedColormap([VERMILION, BLUE], name="verdicts")
 
 
 def plot_shifts(
@@ -126,7 +126,7 @@ def plot_shifts(
             beyond = bool(np.nanmax(np.abs(matrix), initial=0.0) > limit * (1 + 1e-9))
             shift_bar(image, ax, alignment, component=k, beyond=beyond)
             if kind == "raw" and pairs is not None:
-                _cross_out(ax, pairs, cells, triangle)
+                cross_out(ax, pairs, cells, triangle)
     if pairs is not None:
         _measured(made[:, 2], pairs, cells, cut, raw=raw, corrected=corrected)
     for ax in made[-1]:
@@ -280,10 +280,8 @@ def _measured(
         bar.set_label("correlation coefficient", fontsize=SMALL, labelpad=2)
         bar.ax.tick_params(labelsize=SMALL)
     if corrected:
-        share = cut(cells.matrix(pairs, pairs.accepted))
-        # A cell of several pairs shows the majority, and a tie as rejected, to be seen.
-        verdict = np.where(np.isnan(share), np.nan, share > 0.5)
-        image = draw_matrix(column[-1], verdict, cells, cut=cut, cmap=_VERDICTS, limit=(0.0, 1.0))
+        verdict = cut(verdicts_of(pairs, cells))
+        image = draw_matrix(column[-1], verdict, cells, cut=cut, cmap=VERDICTS, limit=(0.0, 1.0))
         accepted = np.count_nonzero(pairs.accepted)
         column[-1].set_title(f"{accepted} of {len(pairs.accepted)} pairs accepted", fontsize=TITLE)
         bar = column[-1].figure.colorbar(
@@ -293,7 +291,22 @@ def _measured(
         bar.ax.tick_params(length=0)
 
 
-def _cross_out(ax: Axes, pairs: PairTable, cells: Cells, triangle: str) -> None:
+def verdicts_of(pairs: PairTable, cells: Cells) -> Matrix:
+    """1 where pairs were accepted, 0 where they were rejected, NaN where there is none."""
+    share = cells.matrix(pairs, pairs.accepted)
+    # A cell of several pairs shows the majority, and a tie as rejected, to be seen.
+    return np.where(np.isnan(share), np.nan, share > 0.5)
+
+
+def has_gaps(pairs: PairTable, cells: Cells) -> bool:
+    """Whether some cells of frames that took part hold no pair."""
+    gaps = np.isnan(cells.matrix(pairs, pairs.accepted))
+    if cells.per_cell == 1:
+        np.fill_diagonal(gaps, False)
+    return bool(np.any(gaps & np.isnan(cells.excluded_matrix())))
+
+
+def cross_out(ax: Axes, pairs: PairTable, cells: Cells, triangle: str) -> None:
     """Mark rejected pairs with crosses, where they are large enough to be seen."""
     rejected = pairs.indices[~pairs.accepted]
     if cells.n_frames > _MOST_CROSSES or not len(rejected):
@@ -329,12 +342,8 @@ def _key(
     handles: list[Patch | Line2D] = []
     if cells.excluded.any():
         handles.append(Patch(facecolor=EXCLUDED, label=excluded_words(cells.excluded)))
-    if pairs is not None:
-        gaps = np.isnan(cells.matrix(pairs, pairs.accepted))
-        if cells.per_cell == 1:
-            np.fill_diagonal(gaps, False)
-        if np.any(gaps & np.isnan(cells.excluded_matrix())):
-            handles.append(Patch(facecolor=NOT_MEASURED, label="not measured"))
+    if pairs is not None and has_gaps(pairs, cells):
+        handles.append(Patch(facecolor=NOT_MEASURED, label="not measured"))
     crosses = [line for line in made[0, 0].lines if line.get_label() == "rejected pair"]
     handles.extend(crosses if raw else [])
     if not handles:

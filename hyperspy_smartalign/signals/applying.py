@@ -214,6 +214,8 @@ def layout_and_alignment(
         return layout_of(signal, series_dimension=dimension), alignment
     try:
         table = np.asarray(alignment, dtype=np.float64)
+        if table.ndim == 0:
+            raise TypeError("one number, or None")
     except (TypeError, ValueError):
         raise TypeError(
             f"{type(alignment).__name__} is no alignment. Give an Alignment, an aligned signal, "

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import __main__
 from hyperspy_smartalign.gui.calls import call_line, name_of
 from hyperspy_smartalign.gui.tools.options import WorkOptions
+from hyperspy_smartalign.gui.tools.rigid import RigidTool
 from hyperspy_smartalign.parameters import (
     ApplyParameters,
     NonrigidParameters,
@@ -204,3 +205,16 @@ def test_a_line_does_not_replace_what_it_begins_with(signal, monkeypatch) -> Non
     assert line == "aligned2 = s.apply_alignment(aligned)"
     line = call_line(signal, "align_nonrigid", result="aligned")
     assert line == "aligned2 = aligned.align_nonrigid()"
+
+
+def test_the_result_of_a_tool_stands_by_the_tool(monkeypatch) -> None:
+    other = hs.signals.Signal2D(np.zeros((2, 4, 4)))
+    tool = RigidTool(hs.signals.Signal2D(np.zeros((2, 16, 16))))
+    tool.result = other
+    monkeypatch.setattr(__main__, "tool", tool, raising=False)
+    assert name_of(other, "s") == "tool.result"
+    line = call_line(other, "align_nonrigid", result="aligned")
+    assert line == "aligned = tool.result.align_nonrigid()"
+    monkeypatch.setattr(__main__, "aligned", other, raising=False)
+    assert name_of(other, "s") == "aligned"
+    tool.close()

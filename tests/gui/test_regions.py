@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hyperspy.api as hs
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backend_bases import CloseEvent
 
 from hyperspy_smartalign.gui.plotted import PlottedSignal
 from hyperspy_smartalign.gui.regions import RegionPicker
@@ -100,3 +102,27 @@ def test_hidden_it_is_gone(picked):
     picker.hide()
     picker.show((4, 20, 6, 26))
     assert picker.region == (4.0, 12.0, 2.0, 12.0)
+
+
+@pytest.mark.parametrize("silently", [False, True])
+def test_it_goes_with_the_plot_and_comes_back(picked, silently):
+    signal, _, chosen = picked
+    gone = []
+    picker = RegionPicker(PlottedSignal(signal), chosen.append, lambda: gone.append(1))
+    picker.show((4, 20, 6, 26))
+    figure, other = signal._plot.signal_plot.figure, plt.figure()
+    if not silently:
+        # As windows do, and pyplot does not.
+        figure.canvas.callbacks.process("close_event", CloseEvent("close_event", figure.canvas))
+        assert gone == [1]
+        assert picker.region is None
+    plt.close(figure)
+    picker.show((4, 20, 6, 26))
+    # HyperSpy closes the current figure too, where it is told.
+    assert plt.fignum_exists(other.number) == silently
+    assert signal._plot.signal_plot.figure is not figure
+    assert widgets(signal)
+    picker._roi.left = 3.0
+    assert chosen == [(3.0, 12.0, 2.0, 12.0)]
+    picker.hide()
+    assert widgets(signal) == []

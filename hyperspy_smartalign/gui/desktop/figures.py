@@ -8,10 +8,23 @@ from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from pyface.qt import QtWidgets
 from traitsui.qt.editor import Editor
 
-from hyperspy_smartalign.gui.pictures.picture import Picture
+from hyperspy_smartalign.gui.pictures.picture import SIZE, Picture
 
 #: Smallest size of a canvas, pixels.
 _SMALLEST = (360, 270)
+#: Resolution of a canvas that is large enough, and the least that letters can be read at.
+_DPI, _LEAST_DPI = 100.0, 60.0
+
+
+class _ScaledCanvas(FigureCanvasQTAgg):  # type: ignore[misc,unused-ignore]
+    """A canvas whose letters shrink where it is small, so that they do not overlap."""
+
+    def resizeEvent(self, event: Any) -> None:
+        """Take another size; called by Qt."""
+        share = min(event.size().width() / SIZE[0], event.size().height() / SIZE[1])
+        # In pixels of Qt, of which screens may show several as one.
+        self.figure.dpi = self.device_pixel_ratio * min(max(share, _LEAST_DPI), _DPI)
+        super().resizeEvent(event)
 
 
 class Canvas(QtWidgets.QWidget):  # type: ignore[misc,unused-ignore]
@@ -48,7 +61,7 @@ class Canvas(QtWidgets.QWidget):  # type: ignore[misc,unused-ignore]
             self.layout().removeWidget(self._canvas)
             self._canvas.setParent(None)
             self._canvas.deleteLater()
-        self._canvas = FigureCanvasQTAgg(self.picture.figure)
+        self._canvas = _ScaledCanvas(self.picture.figure)
         self._canvas.setMinimumSize(*_SMALLEST)
         self.layout().addWidget(self._canvas)
 

@@ -19,6 +19,10 @@ _COLOURS = {
 _IN_STATE = {"asking": "Stop the work?", "cancelling": "Stopping ..."}
 
 
+#: Widest bar, and what its frame takes of it, pixels.
+_WIDEST, _AROUND = 440, 16
+
+
 class Progress(Editor):
     """A bar with the stage and the count on it, or the question whether to stop."""
 
@@ -30,6 +34,10 @@ class Progress(Editor):
         """Make the widget; called by traitsui."""
         self.control = QtWidgets.QProgressBar()
         self.control.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        policy = QtWidgets.QSizePolicy.Policy
+        # As wide as there is room, but what is said of cycles is not longer than this.
+        self.control.setSizePolicy(policy.Expanding, policy.Fixed)
+        self.control.setMaximumWidth(_WIDEST)
         for name in ("stage", "total", "state"):
             self.sync_value(f"object.{name}", name, "from")
 
@@ -39,11 +47,21 @@ class Progress(Editor):
         # Without a total too, as a bar from 0 to 0 would show no text.
         bar.setRange(0, max(self.total, 1))
         bar.setValue(min(self.value, self.total))
-        bar.setFormat(_IN_STATE.get(self.state) or self._count())
+        words = _IN_STATE.get(self.state) or self._count()
+        # Qt would break what is too long into lines, of which the bar shows parts.
+        elide = QtCore.Qt.TextElideMode.ElideRight
+        # Until it was laid out once, its width says nothing.
+        room = max(bar.width(), bar.minimumWidth()) - _AROUND
+        bar.setFormat(bar.fontMetrics().elidedText(words, elide, room))
+        bar.setToolTip(words)
 
     def _count(self) -> str:
-        stage = self.stage[:1].upper() + self.stage[1:]
-        return f"{stage}: {self.value} of {self.total}" if self.total > 0 else stage
+        # A model such as "scan_locked" is written as in the form.
+        stage = (self.stage[:1].upper() + self.stage[1:]).replace("_", " ")
+        if self.total <= 0:
+            return stage
+        joint = ", " if ":" in stage else ": "
+        return f"{stage}{joint}{self.value} of {self.total}"
 
     @t.observe("stage, total, state")
     def _told(self, event: Any) -> None:

@@ -178,7 +178,7 @@ def _progress() -> list[Item]:
             "object.done",
             show_label=False,
             editor=ProgressEditor(),
-            width=260,
+            width=330,
             visible_when="object.busy",
         ),
         _button(

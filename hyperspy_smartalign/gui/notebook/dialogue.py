@@ -12,7 +12,6 @@ from hyperspy_smartalign.gui.notebook.buttons import Buttons
 from hyperspy_smartalign.gui.notebook.displayed import Displayed
 from hyperspy_smartalign.gui.notebook.form import Form
 from hyperspy_smartalign.gui.notebook.links import Links
-from hyperspy_smartalign.gui.notebook.one_thread import one_at_a_time
 from hyperspy_smartalign.gui.notebook.picture_tabs import PictureTabs
 from hyperspy_smartalign.gui.notebook.ringing import ring_in_loop, running_loop
 from hyperspy_smartalign.gui.notebook.status import Status
@@ -70,17 +69,16 @@ class Dialogue:
 
     def guarded(self, call: Call) -> bool:
         """Make a call and show its error in the dialogue; whether it went well."""
-        with one_at_a_time():
-            try:
-                call()
-            except Exception as error:
-                self._tool.say(in_words(error), "error")
-                return False
-            return True
+        try:
+            call()
+        except Exception as error:
+            self._tool.say(in_words(error), "error")
+            return False
+        return True
 
     def act(self, call: Call) -> bool:
         """As `guarded`; what the call displays stands below the dialogue."""
-        with one_at_a_time(), self._displayed.collecting(), answering_in(self._loop):
+        with self._displayed.collecting(), answering_in(self._loop):
             return self.guarded(call)
 
     def wrong(self) -> str:

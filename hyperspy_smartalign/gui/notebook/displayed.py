@@ -58,13 +58,15 @@ class Displayed:
         finally:
             publisher.unregister_hook(keep)
             if new:
-                self.output.outputs += tuple(new)
+                self.output.outputs = (*self._alive(), *new)
 
     def tidy(self) -> None:
         """Take the plots away that were closed."""
-        self.output.outputs = tuple(
-            output for output in self.output.outputs if _is_alive(output["data"])
-        )
+        self.output.outputs = self._alive()
+
+    def _alive(self) -> tuple[dict[str, Any], ...]:
+        # All are shown anew when one is added, and a closed one as an error.
+        return tuple(output for output in self.output.outputs if _is_alive(output["data"]))
 
 
 def _is_alive(data: Mapping[str, Any]) -> bool:

@@ -8,8 +8,6 @@ from typing import Any
 import ipywidgets
 import traits.api as t
 
-from hyperspy_smartalign.gui.notebook.one_thread import one_at_a_time
-
 
 class Links:
     """Handlers that were connected, kept alive until `undo` takes them off.
@@ -38,8 +36,7 @@ class Links:
         """Have ``handler()`` called when a value of a widget changes."""
 
         def call(change: Any) -> None:
-            with one_at_a_time():
-                handler()
+            handler()
 
         widget.observe(call, name)
         self._undoing.append(lambda: widget.unobserve(call, name))
@@ -48,8 +45,7 @@ class Links:
         """Have ``handler()`` called when a button is clicked."""
 
         def call(clicked: Any) -> None:
-            with one_at_a_time():
-                handler()
+            handler()
 
         button.on_click(call)
         self._undoing.append(lambda: button.on_click(call, remove=True))

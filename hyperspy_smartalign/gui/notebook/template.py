@@ -204,7 +204,9 @@ class ThresholdPanel:
         with slider.hold_sync():
             # The range first, widened before it is narrowed, as a value outside would be moved.
             slider.min, slider.max = min(low, slider.min), max(high, slider.max)
-            slider.value = tool.picked_threshold
+            # What came from the slider is not told to it again: it may be further meanwhile.
+            if abs(slider.value - tool.picked_threshold) > 0.51 * _STEP:
+                slider.value = tool.picked_threshold
             slider.min, slider.max = low, high
 
     def _words(self) -> str:

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from hyperspy_smartalign import plotting
 from hyperspy_smartalign.gui.applied import AppliedPreview
 from hyperspy_smartalign.gui.applied_result import AppliedResult, Looks
-from hyperspy_smartalign.gui.pictures.drawn import DrawnPicture
+from hyperspy_smartalign.gui.pictures.drawn import COMPUTING, DrawnPicture
 from hyperspy_smartalign.plotting.image import grey_limits, show_image
 from hyperspy_smartalign.plotting.style import BLUE, GREY, ORANGE, SMALL, TITLE, small_ticks
 from hyperspy_smartalign.plotting.units import pixel_size
@@ -32,6 +32,9 @@ class AppliedPicture(DrawnPicture):
     """One frame before and after, whole and enlarged."""
 
     title = "Preview"
+
+    def traits_init(self) -> None:
+        self.say(COMPUTING)
 
     def set_preview(self, preview: AppliedPreview, scale: Pair, units: Units) -> None:
         """Draw a frame; `scale` and `units` (y, x) are those of its pixels."""

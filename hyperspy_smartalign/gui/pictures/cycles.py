@@ -12,7 +12,10 @@ from matplotlib.figure import Figure
 from hyperspy_smartalign import plotting
 from hyperspy_smartalign.gui.pictures.drawn import DrawnPicture
 from hyperspy_smartalign.nonrigid.result import Cycle, CycleDone
+from hyperspy_smartalign.plotting.average import power_limits
+from hyperspy_smartalign.plotting.image import grey_limits, power_spectrum
 from hyperspy_smartalign.plotting.style import TITLE
+from hyperspy_smartalign.plotting.units import pixel_size
 
 Pixels = npt.NDArray[np.floating]
 Pair = tuple[Any, Any]
@@ -55,13 +58,15 @@ class RunningAveragePicture(DrawnPicture):
     title = "Average"
 
     _before = t.Any()
+    #: What is updated while cycles run; None before it was drawn.
+    _live = t.Any()
 
     def traits_init(self) -> None:
         self.say(_NOTHING_YET)
 
     def begin(self) -> None:
         """Forget the average of an earlier run."""
-        self._before = None
+        self._before = self._live = None
         self.say(_NOTHING_YET)
 
     def add(self, done: CycleDone, scale: Pair, units: Pair) -> None:
@@ -82,7 +87,20 @@ class RunningAveragePicture(DrawnPicture):
         words = "average before"
         if done.number > 0:
             words = f"average after cycle {done.number} of {done.total}"
-        self.set_averages(before, now, (0, 0), scale, units, words)
+
+        def draw(figure: Figure) -> None:
+            if self._live is None:
+                self._live = _LiveAverages(figure, before, now, scale, units, words)
+            else:
+                self._live.update(figure, now, words)
+
+        self.show(draw)
+
+    def _clear(self) -> None:
+        # The images that follow the cycles stay, and only their pixels change.
+        if self._live is None:
+            super()._clear()
+            self.figure.set_layout_engine("constrained")
 
     def set_averages(
         self,
@@ -95,17 +113,53 @@ class RunningAveragePicture(DrawnPicture):
     ) -> None:
         """Draw the averages before and after, `after` beginning at a pixel (y, x) of `before`."""
 
-        def draw(figure: Figure) -> None:
-            axes = plotting.plot_average(
-                before,
-                after,
-                origin=origin,
-                scale=scale,
-                units=units,
-                titles=("average before", words),
-                fig=figure,
-            )
-            for ax in axes[1]:
-                ax.set_title("power spectrum", fontsize=TITLE)
+        self._live = None
+        self.show(lambda figure: _draw_averages(figure, before, after, origin, scale, units, words))
 
-        self.show(draw)
+
+def _draw_averages(
+    figure: Figure,
+    before: Pixels,
+    after: Pixels,
+    origin: tuple[int, int],
+    scale: Pair,
+    units: Pair,
+    words: str,
+) -> Any:
+    """Draw both images over their power spectra; (2, 2) axes."""
+    axes = plotting.plot_average(
+        before,
+        after,
+        origin=origin,
+        scale=scale,
+        units=units,
+        titles=("average before", words),
+        fig=figure,
+    )
+    for ax in axes[1]:
+        ax.set_title("power spectrum", fontsize=TITLE)
+    return axes
+
+
+class _LiveAverages:
+    """Averages of which only the pixels change, as to draw all anew takes several times as long."""
+
+    def __init__(
+        self, figure: Figure, before: Pixels, now: Pixels, scale: Pair, units: Pair, words: str
+    ) -> None:
+        self.before = before
+        self._calibration: dict[str, Any] = {"scale": pixel_size(scale, units), "units": units}
+        self._spectrum = power_spectrum(before, **self._calibration)
+        self._axes = _draw_averages(figure, before, now, (0, 0), scale, units, words)
+
+    def update(self, figure: Figure, now: Pixels, words: str) -> None:
+        """Show another average."""
+        # The first drawing laid everything out.
+        figure.set_layout_engine("none")
+        spectrum = power_spectrum(now, **self._calibration)
+        limits = grey_limits(self.before, now), power_limits(self._spectrum, spectrum)
+        for row, pixels, limit in zip(self._axes, (now, spectrum.log_power), limits, strict=True):
+            row[1].images[0].set_data(pixels)
+            for ax in row:
+                ax.images[0].set_clim(*limit)
+        self._axes[0, 1].set_title(words, fontsize=TITLE)

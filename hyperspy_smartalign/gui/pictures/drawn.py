@@ -12,6 +12,9 @@ from hyperspy_smartalign.gui.pictures.picture import Picture
 
 Draw = Callable[[Figure], Any]
 
+#: What stands where a preview will be, until there is one.
+COMPUTING = "Computing ..."
+
 
 class DrawnPicture(Picture):
     """A picture that waits with its drawing until its tab is in front."""

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hyperspy_smartalign.gui.pictures.drawn import DrawnPicture
+from hyperspy_smartalign.gui.pictures.drawn import COMPUTING, DrawnPicture
 from hyperspy_smartalign.plotting.image import grey_limits, show_image
 from hyperspy_smartalign.plotting.style import SEQUENTIAL, SMALL, TITLE, VERMILION, small_ticks
 from hyperspy_smartalign.plotting.units import is_calibrated, readable
@@ -58,7 +58,8 @@ class ShownPair:
         for name, pixels, size, unit in zip(
             "yx", self.preview.shift, self.scale, self.units, strict=True
         ):
-            line = f"    {name}  {pixels:+.2f} px"
+            # Adding 0 makes -0.00 a 0.00.
+            line = f"    {name}  {round(pixels, 2) + 0.0:+.2f} px"
             if is_calibrated(unit):
                 factor, shown = readable(abs(pixels * size), unit)
                 line += f"  ({pixels * abs(size) * factor:+.3g} {shown})"
@@ -70,6 +71,9 @@ class PairPicture(DrawnPicture):
     """A frame, what the estimation sees of it, and its correlation with the next frame."""
 
     title = "Preview"
+
+    def traits_init(self) -> None:
+        self.say(COMPUTING)
 
     def set_pair(self, pair: ShownPair) -> None:
         """Draw a pair of frames."""

@@ -36,16 +36,10 @@ from hyperspy_smartalign.plotting.units import is_calibrated, readable
 from hyperspy_smartalign.rigid.result import PairTable
 from hyperspy_smartalign.transforms import Alignment
 
-#: Edges and gaps of the panels, as shares of the figure and of a panel.
-_PLACES: dict[str, Any] = {
-    "left": 0.085,
-    "right": 0.985,
-    "top": 0.95,
-    "bottom": 0.17,
-    "wspace": 0.16,
-    "hspace": 0.2,
-    "height_ratios": (1.0, 1.0, 0.045),
-}
+#: Edges and gaps of the panels and of their colour bars, as shares of the figure and of a panel.
+_SIDES: dict[str, float] = {"left": 0.085, "right": 0.975, "wspace": 0.16}
+_PLACES: dict[str, float] = {**_SIDES, "top": 0.95, "bottom": 0.225, "hspace": 0.2}
+_BAR_PLACES: dict[str, float] = {**_SIDES, "top": 0.145, "bottom": 0.125}
 #: Ticks of a colour bar, so that their labels do not touch.
 _BAR_TICKS = 4
 
@@ -67,7 +61,8 @@ class MatrixPanels:
     def __init__(self, figure: Figure, excluded: npt.NDArray[np.bool_]) -> None:
         self._figure = figure
         self._cells = Cells.of(excluded)
-        self._grid = figure.add_gridspec(3, 3, **_PLACES)
+        self._grid = figure.add_gridspec(2, 3, **_PLACES)
+        self._below_all = figure.add_gridspec(1, 3, **_BAR_PLACES)
         self._axes: list[Axes] = []
         self._images: list[AxesImage] = []
         empty = np.full((self._cells.count,) * 2, np.nan)
@@ -124,7 +119,7 @@ class MatrixPanels:
     ) -> AxesImage:
         cells = self._cells
         image = draw_matrix(ax, matrix, cells, cut=cells.lower, cmap=cmap, limit=limit)
-        ax.set_title(title, fontsize=TITLE)
+        ax.set_title(title, fontsize=SMALL + 1)
         # The left column says it for the others.
         ax.tick_params(labelleft=column == 0)
         return image
@@ -141,7 +136,7 @@ class MatrixPanels:
 
     def _bar(self, column: int) -> Axes:
         """The colour bar of a column, below it."""
-        ax = self._figure.add_subplot(self._grid[2, column])
+        ax = self._figure.add_subplot(self._below_all[0, column])
         bar = self._figure.colorbar(self._images[column], cax=ax, orientation="horizontal")
         bar.locator = MaxNLocator(_BAR_TICKS)
         ax.tick_params(labelsize=SMALL)
@@ -173,7 +168,9 @@ class MatrixPanels:
             ]
             if has_gaps(pairs, self._cells):
                 handles.append(Patch(facecolor=NOT_MEASURED, label="not measured"))
-            handles += [line for line in self._axes[0].lines if line.get_label()[:1] != "_"]
+            handles += [
+                line for line in self._axes[0].lines if not str(line.get_label()).startswith("_")
+            ]
         if self._cells.excluded.any():
             words = excluded_words(self._cells.excluded)
             handles.append(Patch(facecolor=EXCLUDED, label=words))

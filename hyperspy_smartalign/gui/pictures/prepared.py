@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hyperspy_smartalign.gui.pictures.drawn import DrawnPicture
+from hyperspy_smartalign.gui.pictures.drawn import COMPUTING, DrawnPicture
 from hyperspy_smartalign.plotting.image import grey_limits, show_image
 from hyperspy_smartalign.plotting.style import (
     BLUE,
@@ -50,6 +50,9 @@ class BeforeAfterPicture(DrawnPicture):
     """A frame as it is, and as it is prepared."""
 
     title = "Before and after"
+
+    def traits_init(self) -> None:
+        self.say(COMPUTING)
 
     def set_frames(self, before: ShownFrame, after: ShownFrame | None, words: str) -> None:
         """Draw a frame before and after; without `after`, words say why there is none."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from hyperspy_smartalign.gui.pictures.drawn import DrawnPicture
+from hyperspy_smartalign.gui.pictures.drawn import COMPUTING, DrawnPicture
 from hyperspy_smartalign.nonrigid.preview import ReferencePreview
 from hyperspy_smartalign.plotting.image import grey_limits, show_image
 from hyperspy_smartalign.plotting.style import SMALL
@@ -22,6 +22,9 @@ class ReferencePicture(DrawnPicture):
     """One frame, and the reference of the first cycle."""
 
     title = "Preview"
+
+    def traits_init(self) -> None:
+        self.say(COMPUTING)
 
     def set_preview(
         self,

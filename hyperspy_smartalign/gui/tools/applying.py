@@ -74,7 +74,7 @@ class ApplyTool(Tool):
     ) -> None:
         """Raise what the verb would raise for any values."""
         with silently():
-            Previewer(signal, given["alignment"]).check()
+            Previewer(signal, given.get("alignment")).check()
 
     def check_values(self, parameters: Any) -> None:
         """Raise ValueError or TypeError if the signal has no such channels."""

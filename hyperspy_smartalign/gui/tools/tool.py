@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -134,6 +135,8 @@ class Tool(t.HasTraits):
         #: For what takes long, so that previews do not wait for it.
         self.slow_previews = Latest(self.mailbox)
         self._work: Work | None = None
+        #: Whether the tool closes when the work is cancelled.
+        self._closes = False
         self._region: RegionPicker | None = None
         self._closing: list[Callable[[], None]] = []
         self.n_frames, self.frame = self.plotted.n_frames, self.plotted.frame
@@ -228,6 +231,7 @@ class Tool(t.HasTraits):
         """Run a function in the background, and hand what it returns to `then`."""
         self.message, self.stage, self.done, self.total = "", "starting", 0, 0
         self.state = "working"
+        self._begun = time.monotonic()
         self._work = Work(
             function,
             self.mailbox,
@@ -244,9 +248,12 @@ class Tool(t.HasTraits):
         elif self.state == "asking" and self._work is not None:
             self.state = "cancelling"
             self._work.cancel()
+            if self._closes:
+                self.close()
 
     def go_on(self) -> None:
         """Take the question back whether to cancel."""
+        self._closes = False
         if self.state == "asking":
             self.state = "working"
 
@@ -275,15 +282,21 @@ class Tool(t.HasTraits):
 
     def forget_settings(self) -> None:
         """Forget the last used values of this tool, also those on disk."""
-        settings.forget(self.method)
-        self.say("The last used settings of this tool were forgotten.", "info")
+        if settings.forget(self.method):
+            self.say("The last used settings of this tool were forgotten.", "info")
+        else:
+            self.say(
+                "The last used settings could not be forgotten, as their file cannot be written: "
+                f"{settings.settings_file()}",
+                "warning",
+            )
 
     def draw_region(self) -> None:
         """Let the user draw the region of interest on the plot of the signal."""
         if self.state == "closed":
             return
         if self._region is None:
-            self._region = RegionPicker(self.plotted, self._region_moved)
+            self._region = RegionPicker(self.plotted, self._region_moved, self._region_gone)
         self._region.show(self.region())
         self.drawing_region = True
 
@@ -311,6 +324,7 @@ class Tool(t.HasTraits):
         if self.state == "closed":
             return
         if self.busy:
+            self._closes = True
             self.cancel()
             if self.state != "cancelling" or self._work is None:
                 return
@@ -397,7 +411,8 @@ class Tool(t.HasTraits):
 
     def _draw_typed_region(self) -> None:
         """Move the rectangle to where the region was set to, if it was not dragged there."""
-        if self._region is not None and self.region() is None:
+        gone = self.region() is None or not self.plotted.is_open
+        if self._region is not None and gone:
             self._region.hide()
             self.drawing_region = False
         elif self._region is not None and not self.problem:
@@ -419,6 +434,10 @@ class Tool(t.HasTraits):
     def _region_moved(self, region: tuple[float, float, float, float]) -> None:
         self.set_region(region)
 
+    def _region_gone(self) -> None:
+        """The plot was closed; the region stays, and can be drawn anew."""
+        self.drawing_region = False
+
     def _progressed(self, stage: str, done: int, total: int) -> None:
         self.trait_set(stage=stage, total=total, done=done)
 
@@ -432,7 +451,7 @@ class Tool(t.HasTraits):
             _logger.warning("A picture of the work could not be drawn.", exc_info=True)
 
     def _ended(self, outcome: Outcome, then: Callable[[Any], None]) -> None:
-        self._work = None
+        self._work, self._closes = None, False
         if self.state == "closed":
             return
         self.state = "ready"
@@ -442,8 +461,14 @@ class Tool(t.HasTraits):
         elif outcome.value is None and outcome.cancelled:
             self.say("Cancelled. Nothing was changed.", "info")
         else:
-            self.say("\n".join(outcome.warnings), "warning")
+            warnings = "\n".join(outcome.warnings)
+            took = time.monotonic() - self._begun
+            self.say(warnings, "warning")
             then(outcome.value)
+            # Unless something that matters more was said meanwhile.
+            if self.message == warnings:
+                words = f"Done in {_duration(took)}."
+                self.say("\n".join([*outcome.warnings, words]), "warning" if warnings else "info")
 
     def _applied(self, result: Any) -> None:
         self.result = result
@@ -475,3 +500,11 @@ def in_words(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     own = isinstance(error, (ValueError, TypeError, NotImplementedError, OSError))
     return text if own else f"{type(error).__name__}: {text}"
+
+
+def _duration(seconds: float) -> str:
+    """A time in words."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

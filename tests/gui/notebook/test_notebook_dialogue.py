@@ -12,8 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from hyperspy_smartalign.gui.notebook.answering import answering_in
 from hyperspy_smartalign.gui.notebook.displayed import Displayed
-from hyperspy_smartalign.gui.notebook.one_thread import one_at_a_time
 from hyperspy_smartalign.gui.pictures.picture import Picture
 from hyperspy_smartalign.gui.tools.options import WorkOptions
 from hyperspy_smartalign.gui.tools.tool import Tool
@@ -380,49 +380,54 @@ def test_displays_are_collected_for_this_thread_only(monkeypatch):
     assert len(displayed.output.outputs) == 1
     gone = {"application/vnd.jupyter.widget-view+json": {"model_id": "that is closed"}}
     displayed.output.outputs += ({"output_type": "display_data", "data": gone, "metadata": {}},)
+    with displayed.collecting():
+        publisher.publish("display_data", data={"text/plain": "new"}, metadata={})
+    texts = [{"text/plain": "plot"}, {"text/plain": "new"}]
+    assert [output["data"] for output in displayed.output.outputs] == texts
+    displayed.output.outputs += ({"output_type": "display_data", "data": gone, "metadata": {}},)
     displayed.tidy()
-    assert [output["data"] for output in displayed.output.outputs] == [{"text/plain": "plot"}]
+    assert [output["data"] for output in displayed.output.outputs] == texts
 
 
-def test_handlers_of_other_threads_wait():
-    order = []
+def test_widgets_made_in_handlers_answer_in_the_loop_of_the_dialogue():
+    """JupyterLab calls them in another thread."""
+    threads = []
 
-    def other():
-        with one_at_a_time():
-            order.append("other")
+    class Comm:
+        comm_id = "1"
 
-    with one_at_a_time(), one_at_a_time():
-        thread = threading.Thread(target=other)
-        thread.start()
-        thread.join(0.05)
-        order.append("first")
-    thread.join(5)
-    assert order == ["first", "other"]
+        def on_msg(self, answer):
+            self.answer = answer
 
+        def send(self, *message, **parts):
+            pass
 
-def test_canvases_made_meanwhile_wait_too(monkeypatch):
-    """Those of ipympl take their handler from the class when they are made."""
-    import sys
-    import types
+        def close(self, *message, **parts):
+            pass
 
-    handled = []
+    class Canvas(ipywidgets.HTML):
+        def _handle_msg(self, message):
+            threads.append((message, threading.current_thread()))
 
-    class Canvas:
-        def __init__(self):
-            self.handler = self._handle_message
+    async def work():
+        comm = Comm()
+        with answering_in(asyncio.get_running_loop()):
+            canvas = Canvas()
+            canvas.comm = comm
+        comm.answer("here")
+        other = threading.Thread(target=comm.answer, args=("there",))
+        other.start()
+        other.join(5)
+        # It waits for its turn.
+        assert len(threads) == 1
+        await asyncio.sleep(0.01)
+        # What is made afterwards is left alone.
+        later = Canvas()
+        later.comm = Comm()
+        assert later.comm.answer == later._handle_msg
 
-        def _handle_message(self, owner, content, buffers):
-            handled.append(content)
-
-    own = Canvas._handle_message
-    backend = types.SimpleNamespace(Canvas=Canvas)
-    monkeypatch.setitem(sys.modules, "ipympl.backend_nbagg", backend)
-    with one_at_a_time():
-        canvas = Canvas()
-        thread = threading.Thread(target=canvas.handler, args=(None, "draw", []))
-        thread.start()
-        thread.join(0.05)
-        assert handled == []
-    thread.join(5)
-    assert handled == ["draw"]
-    assert Canvas._handle_message is own
+    before = ipywidgets.Widget._widget_construction_callback
+    asyncio.run(work())
+    here = threading.current_thread()
+    assert threads == [("here", here), ("there", here)]
+    assert ipywidgets.Widget._widget_construction_callback is before

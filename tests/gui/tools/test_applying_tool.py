@@ -74,7 +74,8 @@ def test_it_does_what_the_line_says(images):
     assert "crop=False" in tool.code
     tool.apply()
     assert tool.wait(30)
-    assert tool.message == ""
+    assert tool.message.startswith("Done in ")
+    assert tool.message_kind == "info"
     assert tool.state == "ready"
     line = tool.code.partition(" = ")[2]
     method = line[line.index(".apply_alignment") :]
@@ -250,6 +251,7 @@ def test_into_a_file_and_not_twice(images, tmp_path):
     [
         (lambda images: images, SHIFTS[:3], ValueError, r"give \(4, 2\)"),
         (lambda images: images, "none", TypeError, "no alignment"),
+        (lambda images: images, None, TypeError, "no alignment"),
         (lambda images: images.inav[0], SHIFTS, ValueError, "one frame"),
         (lambda images: images.isig[:20, :20], "table", ValueError, "cover|px|area"),
     ],

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import re
 import threading
 
 import hyperspy.api as hs
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from hyperspy_smartalign.gui.pictures.picture import Picture
 from hyperspy_smartalign.gui.tools.options import WorkOptions
-from hyperspy_smartalign.gui.tools.tool import Tool, in_words
+from hyperspy_smartalign.gui.tools.tool import Tool, _duration, in_words
 from hyperspy_smartalign.parameters import RigidParameters
 from hyperspy_smartalign.signals.progressing import present_observer
 
@@ -122,7 +125,9 @@ def test_work_runs_beside_and_gives_a_result(tool):
     assert (tool.stage, tool.done, tool.total) == ("", 0, 0)
     assert tool.found == list(range(6))
     assert tool.shown == [tool.result]
-    assert (tool.message, tool.message_kind) == ("Take care.", "warning")
+    said, last = tool.message.split("\n")
+    assert (said, tool.message_kind) == ("Take care.", "warning")
+    assert re.fullmatch(r"Done in \d+\.\d s\.", last)
     np.testing.assert_array_equal(np.asarray(tool.result.data), 2 * np.asarray(tool.signal.data))
 
 
@@ -267,6 +272,32 @@ def test_closing_asks_while_work_runs(tool):
     assert work.join(LONG)
     tool.mailbox.deliver()
     assert (tool.state, tool.result, tool.found, tool.shown) == ("closed", None, [], [])
+
+
+def test_stopping_the_work_closes_where_closing_asked(tool):
+    begin(tool)
+    tool.close()
+    tool.go_on()
+    tool.cancel()
+    tool.cancel()
+    tool.gate.set()
+    assert tool.wait(LONG)
+    assert tool.state == "ready"
+    tool.gate.clear()
+    begin(tool)
+    tool.close()
+    tool.cancel()
+    assert tool.state == "closed"
+
+
+def test_a_region_typed_after_its_plot_was_closed_opens_none(tool):
+    tool.draw_region()
+    plt.close(tool.signal._plot.signal_plot.figure)
+    tool.parameters.roi = (4, 40, 8, 32)
+    assert (tool.drawing_region, tool.plotted.is_open) == (False, False)
+    assert tool.region() == (4, 40, 8, 32)
+    tool.draw_region()
+    assert (tool.drawing_region, tool.plotted.is_open) == (True, True)
 
 
 def test_what_was_to_be_undone_is_undone_once(tool):
@@ -423,6 +454,18 @@ def test_last_used_values_come_back_but_given_ones_win(tool, series, settings_pa
     fresh.close()
 
 
+def test_settings_that_cannot_be_forgotten(tool, settings_path, monkeypatch):
+    settings_path.write_text('{"version": 1, "methods": {"align_rigid": {"exponent": 0.5}}}')
+
+    def refuse(*arguments):
+        raise PermissionError("no")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    tool.forget_settings()
+    assert tool.message_kind == "warning"
+    assert str(settings_path) in tool.message
+
+
 def test_last_used_values_that_clash_with_given_ones_give_way(tool, series):
     tool.parameters.trait_set(weighting="low_pass", band=0.2, neighbours=3)
     tool.apply()
@@ -454,3 +497,10 @@ def test_errors_in_words():
     assert in_words(FileExistsError("There.")) == "There."
     assert in_words(ValueError()) == "ValueError"
     assert in_words(KeyError("name")) == "KeyError: 'name'"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (61.2, "1 min 1 s")]
+)
+def test_how_long_the_work_took(seconds, words):
+    assert _duration(seconds) == words

@@ -191,3 +191,16 @@ def test_a_typed_region_moves_the_drawn_one(window, let_turn) -> None:
     right -= 5 * tool.plotted.image_axes[0].scale
     window.type("roi", f"{left}, {right}, {top}, {bottom}")
     assert tool._region.region == pytest.approx((left, right, top, bottom))
+
+
+def test_letters_shrink_in_a_small_window(window, let_turn) -> None:
+    canvas = canvas_of(window, 0)
+    assert canvas.figure.dpi == 100 * canvas.device_pixel_ratio
+    window.ui.control.resize(700, 420)
+    let_turn(0.1)
+    ratio = canvas.device_pixel_ratio
+    assert canvas.width() < 640
+    assert canvas.figure.dpi == pytest.approx(
+        ratio * max(60.0, min(canvas.width() / 6.4, canvas.height() / 4.8))
+    )
+    assert canvas.figure.bbox.width == pytest.approx(ratio * canvas.width(), abs=1)

@@ -62,7 +62,8 @@ def test_a_real_alignment_is_made(tool, open_window, wait_until) -> None:
     window.type("refinements", "1")
     window.click("apply_button")
     wait_until(lambda: not tool.busy)
-    assert window.ui.handler.notice == ""
+    assert window.ui.handler.notice.startswith("Done in ")
+    assert window.ui.handler.notice_kind == "info"
     expected = align_rigid(tool.signal, refinements=1)
     np.testing.assert_array_equal(tool.result.data, expected.data)
 
@@ -164,7 +165,7 @@ def test_warnings_are_said_in_the_window(tool, open_window, wait_until, monkeypa
     window = open_window(tool)
     window.click("apply_button")
     wait_until(lambda: not tool.busy)
-    assert window.editor("notice").control.text() == "Two pairs were rejected."
+    assert window.editor("notice").control.text().startswith("Two pairs were rejected.\nDone in ")
     assert window.ui.handler.notice_kind == "warning"
 
 
@@ -207,3 +208,19 @@ def test_opening_and_working_warn_of_nothing(tool, open_window, wait_until) -> N
         window.click("apply_button")
         wait_until(lambda: not tool.busy)
     assert [str(w.message) for w in told if "smartalign" in str(w.filename)] == []
+
+
+def test_what_is_said_of_cycles_fits_on_the_bar(tool, open_window, let_turn) -> None:
+    window = open_window(tool)
+    bar = window.editor("done").control
+    tool.trait_set(stage="cycle 3 of 6, scan_locked: 0.0049 px", total=20, done=7)
+    tool.state = "working"
+    let_turn(0.1)
+    words = "Cycle 3 of 6, scan locked: 0.0049 px, 7 of 20"
+    assert bar.toolTip() == words
+    tool.done = 8
+    assert bar.fontMetrics().horizontalAdvance(bar.text()) < bar.width()
+    tool.stage = words * 3
+    assert bar.text().endswith("\N{HORIZONTAL ELLIPSIS}")
+    assert bar.fontMetrics().horizontalAdvance(bar.text()) < bar.width()
+    tool.state = "ready"

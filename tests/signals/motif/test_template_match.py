@@ -485,7 +485,7 @@ class TestBadInput:
             ((90, 120, 0, 24), ValueError, "template right=120 lies outside"),
             ((10, 12, 10, 12), ValueError, "must be 4 x 4 px or larger"),
             ("motif", TypeError, "str is no motif.*RectangularROI"),
-            (None, TypeError, "NoneType is no motif"),
+            (None, TypeError, "needs a template"),
             (("a", 1, 2, 3), TypeError, "sides that are no numbers"),
             (np.ones(7), ValueError, r"shape \(7,\), which is no image"),
             (np.ones((9, 9)), ValueError, "contrast"),
