@@ -10,7 +10,7 @@ import numpy as np
 from hyperspy.signals import BaseSignal
 from matplotlib._pylab_helpers import Gcf
 
-from hyperspy_smartalign.gui.previewed import previewed_images
+from hyperspy_smartalign.gui.previews.images import previewed_images
 from hyperspy_smartalign.signals.streaming import FrameStream
 from hyperspy_smartalign.signals.validating import frames_of
 

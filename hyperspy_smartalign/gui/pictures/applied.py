@@ -11,9 +11,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
 from hyperspy_smartalign import plotting
-from hyperspy_smartalign.gui.applied import AppliedPreview
-from hyperspy_smartalign.gui.applied_result import AppliedResult, Looks
 from hyperspy_smartalign.gui.pictures.drawn import COMPUTING, DrawnPicture
+from hyperspy_smartalign.gui.previews.applied import AppliedPreview
+from hyperspy_smartalign.gui.previews.applied_result import AppliedResult, Looks
 from hyperspy_smartalign.plotting.image import grey_limits, show_image
 from hyperspy_smartalign.plotting.style import BLUE, GREY, ORANGE, SMALL, TITLE, small_ticks
 from hyperspy_smartalign.plotting.units import pixel_size

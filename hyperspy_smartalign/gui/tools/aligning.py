@@ -7,7 +7,7 @@ from typing import Any
 
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.gui.previewed import previewed_images
+from hyperspy_smartalign.gui.previews.images import previewed_images
 from hyperspy_smartalign.gui.tools.options import ChannelOptions, WorkOptions
 from hyperspy_smartalign.gui.tools.tool import Tool
 from hyperspy_smartalign.gui.working import silently

@@ -8,10 +8,10 @@ from typing import Any, cast
 import traits.api as t
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.gui.applied import AppliedPreview, Previewer
-from hyperspy_smartalign.gui.applied_result import AppliedResult, applied_result
 from hyperspy_smartalign.gui.pictures.applied import AppliedPicture, AppliedResultPicture
-from hyperspy_smartalign.gui.previewed import calibration_of
+from hyperspy_smartalign.gui.previews.applied import AppliedPreview, Previewer
+from hyperspy_smartalign.gui.previews.applied_result import AppliedResult, applied_result
+from hyperspy_smartalign.gui.previews.images import calibration_of
 from hyperspy_smartalign.gui.tools.options import WorkOptions
 from hyperspy_smartalign.gui.tools.tool import Tool, in_words
 from hyperspy_smartalign.gui.working import Outcome, silently

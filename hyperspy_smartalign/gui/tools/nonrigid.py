@@ -14,7 +14,7 @@ from hyperspy_smartalign.gui.pictures.cycles import ConvergencePicture, RunningA
 from hyperspy_smartalign.gui.pictures.distortion import DisplacementPicture
 from hyperspy_smartalign.gui.pictures.matrices import ShiftPicture
 from hyperspy_smartalign.gui.pictures.reference import ReferencePicture
-from hyperspy_smartalign.gui.previewed import calibration_of
+from hyperspy_smartalign.gui.previews.images import calibration_of
 from hyperspy_smartalign.gui.tools.aligning import AligningTool
 from hyperspy_smartalign.gui.tools.tool import in_words
 from hyperspy_smartalign.gui.working import Outcome, silently

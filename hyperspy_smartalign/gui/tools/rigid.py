@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import traits.api as t
 
-from hyperspy_smartalign.gui.averages import Averages, averages_of
 from hyperspy_smartalign.gui.pictures.cycles import RunningAveragePicture
 from hyperspy_smartalign.gui.pictures.matrices import ShiftPicture
 from hyperspy_smartalign.gui.pictures.pairs import PairPicture, ShownPair
 from hyperspy_smartalign.gui.pictures.path import DriftPicture
-from hyperspy_smartalign.gui.previewed import calibration_of
+from hyperspy_smartalign.gui.previews.averages import Averages, averages_of
+from hyperspy_smartalign.gui.previews.images import calibration_of
 from hyperspy_smartalign.gui.tools.aligning import AligningTool
 from hyperspy_smartalign.gui.tools.tool import in_words
 from hyperspy_smartalign.gui.working import Outcome, silently

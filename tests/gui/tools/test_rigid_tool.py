@@ -11,8 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from hyperspy_smartalign.data import simulate_series
-from hyperspy_smartalign.gui.averages import averages_of
 from hyperspy_smartalign.gui.pictures.matrices import MeasuredPairs, ShiftPicture
+from hyperspy_smartalign.gui.previews.averages import averages_of
 from hyperspy_smartalign.gui.tools.options import ChannelOptions, WorkOptions
 from hyperspy_smartalign.gui.tools.rigid import RigidTool
 from hyperspy_smartalign.gui.working import silently

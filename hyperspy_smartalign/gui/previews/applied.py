@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.gui.previewed import previewed_images
+from hyperspy_smartalign.gui.previews.images import previewed_images
 from hyperspy_smartalign.gui.working import silently
 from hyperspy_smartalign.parameters import ApplyParameters
 from hyperspy_smartalign.resampling import Fill, resample_frame

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.gui.averages import averages_of
-from hyperspy_smartalign.gui.previewed import Pair, calibration_of
+from hyperspy_smartalign.gui.previews.averages import averages_of
+from hyperspy_smartalign.gui.previews.images import Pair, calibration_of
 from hyperspy_smartalign.parameters import ApplyParameters
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.spectra.channels import as_dense, selected
