@@ -15,8 +15,8 @@ import pytest
 # Before Qt is loaded, by whatever loads it first.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-#: Longest wait for anything, s.
-PATIENCE = 60.0
+#: Longest wait for anything, s; what is compiled first takes its time.
+PATIENCE = 240.0
 
 
 @pytest.fixture(autouse=True)

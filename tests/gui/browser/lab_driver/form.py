@@ -131,7 +131,7 @@ class ToolForm:
         shown = self._page.all(".smartalign-counted", self.box)
         return shown[0].text if shown else ""
 
-    def until_done(self, wait: float = 120.0) -> None:
+    def until_done(self, wait: float = 240.0) -> None:
         """Wait for the end of work that was started just now."""
         # It takes a moment until the bar comes; nothing to see for so long is the end.
         self._page.settled(self.progress, lambda progress: not progress, 2.0, wait)

@@ -49,7 +49,7 @@ class LabPage:
         """The code cells, from the top."""
         return self.driver.find_elements(By.CSS_SELECTOR, _CELL)
 
-    def run(self, number: int, wait: float = 60.0) -> str:
+    def run(self, number: int, wait: float = 120.0) -> str:
         """Run a cell by Shift+Enter, and return what it printed.
 
         Raises
@@ -114,7 +114,7 @@ class LabPage:
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
 
     def until(
-        self, condition: Callable[[], Any], what: str = "the condition", wait: float = 20.0
+        self, condition: Callable[[], Any], what: str = "the condition", wait: float = 60.0
     ) -> Any:
         """Wait for a condition, and return what it returned.
 
@@ -140,7 +140,7 @@ class LabPage:
         value: Callable[[], Any],
         right: Callable[[Any], bool] = lambda value: True,
         calm: float = 1.0,
-        wait: float = 30.0,
+        wait: float = 60.0,
     ) -> Any:
         """A value once it has stayed the same, and right, for a while of `calm` s."""
         kept: list[Any] = [None, time.monotonic()]
