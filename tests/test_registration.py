@@ -216,3 +216,9 @@ def test_the_extension_file_is_package_data() -> None:
     assert {entry["module"] for entry in content["signals"].values()} == {
         "hyperspy_smartalign._signals"
     }
+
+
+def test_hyperspy_does_not_take_a_toolkit_for_installed() -> None:
+    """It would then fail to plot a series of spectrum images, where it has no sliders."""
+    path = Path(hyperspy_smartalign.__file__).with_name("hyperspy_extension.yaml")
+    assert not yaml.safe_load(path.read_text())["GUI"]

@@ -1,4 +1,4 @@
-"""The windows of the tools, as HyperSpy's registry of user interfaces calls for them."""
+"""The windows of the tools, a function for each verb; `Tool.gui` finds them here."""
 
 from __future__ import annotations
 

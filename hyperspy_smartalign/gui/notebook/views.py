@@ -1,4 +1,4 @@
-"""The views that HyperSpy finds for the tools in a notebook; named in hyperspy_extension.yaml."""
+"""The views of the tools in a notebook, a function for each verb; `Tool.gui` finds them here."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,12 @@ from hyperspy_smartalign.gui.working import Latest, Outcome, Work
 from hyperspy_smartalign.parameters import ParameterError, Parameters
 
 _logger = logging.getLogger("hyperspy_smartalign")
+
+#: Toolkit -> module with a function for each verb that shows its tool, or returns the widgets.
+VIEWS = {
+    "ipywidgets": "hyperspy_smartalign.gui.notebook.views",
+    "traitsui": "hyperspy_smartalign.gui.desktop.views",
+}
 
 
 class Tool(t.HasTraits):
@@ -362,13 +369,14 @@ class Tool(t.HasTraits):
         NoToolkitError
             No toolkit is installed.
         """
-        from hyperspy.ui_registry import get_gui
-
-        toolkits = chosen_toolkits(toolkit)
-        shown: dict[str, Any] | None = get_gui(
-            self, f"hyperspy_smartalign.{self.method}", display=display, toolkit=toolkits
-        )
-        self.views = shown or {}
+        function = self.method.rpartition(".")[2]
+        shown = {}
+        for name in chosen_toolkits(toolkit):
+            view = getattr(importlib.import_module(VIEWS[name]), function)
+            shown[name] = view(obj=self, display=display)
+        if display:
+            return None
+        self.views = shown
         return shown
 
     def __repr__(self) -> str:
