@@ -64,9 +64,11 @@ class Field:
         low, high = self.spec.low, self.spec.high
         if low is None and high is None:
             return self.spec.desc
-        ends = [f"from {low:g}"] if low is not None else []
-        ends += [f"to {high:g}"] if high is not None else []
-        return f"{self.spec.desc} Range: {' '.join(ends)}."
+        if low is None:
+            ends = f"At most {high:g}"
+        else:
+            ends = f"At least {low:g}" if high is None else f"From {low:g} to {high:g}"
+        return f"{self.spec.desc} {ends}."
 
     @property
     def options(self) -> tuple[tuple[str, Any], ...]:

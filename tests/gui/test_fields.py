@@ -243,6 +243,7 @@ def test_arrays_that_were_shown_long_ago_are_forgotten() -> None:
 
 
 def test_tooltips_say_the_range() -> None:
-    assert field(RigidParameters, "exponent").tooltip.endswith(" Range: from 0 to 1.")
-    assert field(RigidParameters, "neighbours").tooltip.endswith(" Range: from 1.")
+    assert field(RigidParameters, "exponent").tooltip.endswith(" From 0 to 1.")
+    assert field(RigidParameters, "neighbours").tooltip.endswith(" At least 1.")
+    assert field(TemplateParameters, "upsample").tooltip.endswith(" At most 16.")
     assert "Range" not in field(RigidParameters, "roi").tooltip
