@@ -60,15 +60,7 @@ def align_rigid(
         For spectrum images: channels whose counts are added to the images that the alignment is
         found on; int for channels, float for energies. None: all. For 4D data, the region
         (left, right, top, bottom) of the pattern that makes the image.
-    interactive : bool, default False
-        Open a tool instead, with its parameters, previews and results. What else is given here
-        are its first values.
-    display : bool, default True
-        Show the tool. False makes it without showing it. Used with ``interactive=True``.
-    toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
-        What the tool is shown with. None takes ipywidgets in a notebook and traitsui elsewhere,
-        of those that are installed and that HyperSpy's preferences enable. Used with
-        ``interactive=True``.
+    {interactive}
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say. A tool has a bar of its own.
     num_workers : int or None, default None
@@ -176,15 +168,7 @@ def align_nonrigid(
         For spectrum images: channels whose counts are added to the images that the alignment is
         found on; int for channels, float for energies. None: all. For 4D data, the region
         (left, right, top, bottom) of the pattern that makes the image.
-    interactive : bool, default False
-        Open a tool instead, with its parameters, previews and results. What else is given here
-        are its first values.
-    display : bool, default True
-        Show the tool. False makes it without showing it. Used with ``interactive=True``.
-    toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
-        What the tool is shown with. None takes ipywidgets in a notebook and traitsui elsewhere,
-        of those that are installed and that HyperSpy's preferences enable. Used with
-        ``interactive=True``.
+    {interactive}
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say. A tool has a bar of its own.
     num_workers : int or None, default None
@@ -303,15 +287,7 @@ def apply_alignment(
         Go on where an earlier call for the same file was broken off.
     overwrite : bool, default False
         Replace the file.
-    interactive : bool, default False
-        Open a tool instead, with its parameters, previews and results. What else is given here
-        are its first values.
-    display : bool, default True
-        Show the tool. False makes it without showing it. Used with ``interactive=True``.
-    toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
-        What the tool is shown with. None takes ipywidgets in a notebook and traitsui elsewhere,
-        of those that are installed and that HyperSpy's preferences enable. Used with
-        ``interactive=True``.
+    {interactive}
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say. A tool has a bar of its own.
     num_workers : int or None, default None
@@ -451,15 +427,7 @@ def template_match(
         before. A search that was broken off goes on from there with the same call; with other
         frames or parameters, what still fits is used. `hyperspy_smartalign.intermediates` lists
         what is there, `hyperspy_smartalign.clean_up` removes it.
-    interactive : bool, default False
-        Open a tool instead, with its parameters, previews and results. What else is given here
-        are its first values.
-    display : bool, default True
-        Show the tool. False makes it without showing it. Used with ``interactive=True``.
-    toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
-        What the tool is shown with. None takes ipywidgets in a notebook and traitsui elsewhere,
-        of those that are installed and that HyperSpy's preferences enable. Used with
-        ``interactive=True``.
+    {interactive}
     show_progressbar : bool or None, default None
         Show progress. None does as HyperSpy's preferences say. A tool has a bar of its own.
     num_workers : int or None, default None

@@ -12,6 +12,19 @@ from hyperspy_smartalign.parameters._base import Parameters, ParameterSpec
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PLACEHOLDER = "{parameters}"
+INTERACTIVE_PLACEHOLDER = "{interactive}"
+
+# The arguments of every verb that has a dialogue.
+_INTERACTIVE = """\
+interactive : bool, default False
+    Open a tool instead, with its parameters, previews and results. What else is given here
+    are its first values.
+display : bool, default True
+    Show the tool. False makes it without showing it. Used with ``interactive=True``.
+toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
+    What the tool is shown with. None takes ipywidgets in a notebook and traitsui elsewhere,
+    of those that are installed and that HyperSpy's preferences enable. Used with
+    ``interactive=True``."""
 
 
 def documented(parameters: type[Parameters]) -> Callable[[Function], Function]:
@@ -19,7 +32,7 @@ def documented(parameters: type[Parameters]) -> Callable[[Function], Function]:
 
     The parameters become keyword-only arguments in place of ``**keywords``, before the
     function's own keyword-only ones. In the docstring they stand where a line says
-    ``{parameters}``.
+    ``{parameters}``. Where one says ``{interactive}``, the arguments stand that open a dialogue.
 
     Parameters
     ----------
@@ -69,6 +82,10 @@ def _docstring(docstring: str, parameters: type[Parameters]) -> str:
     margin = lines[places[0]].removesuffix(PLACEHOLDER)
     entries = "\n".join(_entry(spec) for spec in parameters.specifications())
     lines[places[0]] = textwrap.indent(entries, margin)
+    for number, line in enumerate(lines):
+        if line.strip() == INTERACTIVE_PLACEHOLDER:
+            margin = line.removesuffix(INTERACTIVE_PLACEHOLDER)
+            lines[number] = textwrap.indent(_INTERACTIVE, margin)
     return "\n".join(lines)
 
 

@@ -32,15 +32,7 @@ class Processing:
         Parameters
         ----------
         {parameters}
-        interactive : bool, default False
-            Open a tool instead, with its parameters, previews and results. What else is given
-            here are its first values.
-        display : bool, default True
-            Show the tool. False makes it without showing it. Used with ``interactive=True``.
-        toolkit : {"ipywidgets", "traitsui"} or iterable of these or None, default None
-            What the tool is shown with. None takes ipywidgets in a notebook and traitsui
-            elsewhere, of those that are installed and that HyperSpy's preferences enable. Used
-            with ``interactive=True``.
+        {interactive}
 
         Returns
         -------
