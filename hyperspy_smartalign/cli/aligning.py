@@ -14,6 +14,7 @@ from hyperspy_smartalign.cli.reading import paths_of
 from hyperspy_smartalign.cli.results import (
     RESULTS,
     average_of,
+    check_weights,
     output_options,
     outputs_of,
     write_results,
@@ -73,6 +74,7 @@ def align_files(
     others : tuple of Path
         Further files that are read, which no output may replace.
     """
+    check_weights(given)
     paths = paths_of(files, sort=given["sort"])
     figure: Path | None = given["figure"]
     table: Path | None = given["alignment"]

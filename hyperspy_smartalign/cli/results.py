@@ -24,6 +24,13 @@ def output_options() -> list[SectionOption]:
     return [
         out_option("The aligned series, with its alignment"),
         _average(f"The average of the aligned frames ({', '.join(AVERAGE_SUFFIXES)})."),
+        SectionOption(
+            ["--average-weights"],
+            type=click.Choice(["quality", "damage"]),
+            section=RESULTS,
+            help="Weights of the frames in --average: by their quality, or at each spatial "
+            "frequency by what damage has left of it. All alike if not given.",
+        ),
         *working_options(),
     ]
 
@@ -126,13 +133,33 @@ def write_results(
         save(aligned, aside(given["out"]), show_progressbar=report.show_progressbar)
         if given["average"] is not None:
             save(
-                average_of(aligned, given["output"]),
+                average_of(aligned, given["output"], weights=given.get("average_weights")),
                 aside(given["average"]),
                 show_progressbar=report.show_progressbar,
             )
 
 
-def average_of(aligned: BaseSignal, output: str) -> BaseSignal:
+def check_weights(given: Mapping[str, Any]) -> None:
+    """Refuse weights of an average that is not made.
+
+    Raises
+    ------
+    click.UsageError
+        There is no average of frames to write.
+    """
+    weights = given["average_weights"]
+    if weights is None:
+        return
+    if given["average"] is None:
+        raise click.UsageError(f"--average-weights {weights} needs --average FILE to write to.")
+    if given["output"] not in ("auto", "series"):
+        raise click.UsageError(
+            f"--average-weights {weights} weights aligned frames, and --output {given['output']} "
+            "keeps none. Leave --output out."
+        )
+
+
+def average_of(aligned: BaseSignal, output: str, *, weights: str | None = None) -> BaseSignal:
     """The average of the frames that were not excluded.
 
     Parameters
@@ -141,9 +168,11 @@ def average_of(aligned: BaseSignal, output: str) -> BaseSignal:
         Result of a verb.
     output : {"auto", "series", "average", "sum"}
         What the verb was asked for.
+    weights : {"quality", "damage"}, optional
+        Of a series; see ``signal.smartalign.average``.
     """
     if output in ("auto", "series"):
-        return aligned.smartalign.average()
+        return aligned.smartalign.average(weights=weights)
     if output == "average":
         return aligned
     # A sum counts what only some frames saw as if all had.
@@ -166,6 +195,8 @@ def navigator_of(result: BaseSignal) -> BaseSignal:
 
 def save(signal: BaseSignal, path: Path, *, show_progressbar: bool = False) -> None:
     """Save a signal; asks nothing, and shows progress only of what is computed meanwhile."""
+    from hyperspy_smartalign.signals.saving import save_signal
+
     options: dict[str, bool] = {}
     if signal._lazy:
         if path.suffix.lower() in SERIES_SUFFIXES:
@@ -174,4 +205,4 @@ def save(signal: BaseSignal, path: Path, *, show_progressbar: bool = False) -> N
             # This writer takes no such option, so the pixels are computed before.
             signal = signal.deepcopy()
             signal.compute(show_progressbar=show_progressbar)
-    signal.save(path, overwrite=True, **options)
+    save_signal(signal, path, **options)

@@ -7,6 +7,7 @@ is ever interpolated.
 from hyperspy_smartalign.data.cells import UnitCell, unit_cell
 from hyperspy_smartalign.data.composition import SpectrumModel, spectrum_model
 from hyperspy_smartalign.data.crystal import Crystal
+from hyperspy_smartalign.data.damage import Damage
 from hyperspy_smartalign.data.detector import Detector
 from hyperspy_smartalign.data.interfaces import Interface
 from hyperspy_smartalign.data.lattices import lattice
@@ -27,6 +28,7 @@ from hyperspy_smartalign.data.truth import Truth
 
 __all__ = [
     "Crystal",
+    "Damage",
     "Detector",
     "Interface",
     "ProbePath",

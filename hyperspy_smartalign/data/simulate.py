@@ -13,6 +13,7 @@ import numpy.typing as npt
 from hyperspy_smartalign.data._checks import above_zero, image_shape, one_of
 from hyperspy_smartalign.data.cells import LATTICE_KINDS
 from hyperspy_smartalign.data.crystal import Crystal
+from hyperspy_smartalign.data.damage import Damage
 from hyperspy_smartalign.data.detector import Detector
 from hyperspy_smartalign.data.lattices import lattice
 from hyperspy_smartalign.data.path import ProbePath
@@ -119,6 +120,7 @@ def simulate_stack(
     flyback_time: float = 60e-6,
     frame_gap: float = 0.0,
     detector: Detector | None = None,
+    damage: Damage | None = None,
     seed: int = 0,
 ) -> SimulatedStack:
     """Simulate a series of images of one area.
@@ -144,6 +146,8 @@ def simulate_stack(
         Seconds a pixel, between two lines, and between two frames.
     detector : Detector, optional
         Gain, offset, read noise, bits, flaws. By default counts as float32.
+    damage : Damage, optional
+        Damage that grows from frame to frame. By default the specimen does not change.
     seed : int
         Seed of everything. Flaws, drift, and the noise of each frame come from streams of their
         own: a longer series starts with the same noise, and another dose has the same drift.
@@ -176,6 +180,7 @@ def simulate_stack(
         dwell_time=dwell_time,
         flyback_time=flyback_time,
         frame_gap=frame_gap,
+        damage=damage,
         seed=seed,
     )
     detector = Detector() if detector is None else detector
@@ -190,6 +195,7 @@ def make_truth(
     frames: int,
     crystal: str | Crystal,
     dose: float,
+    damage: Damage | None,
     seed: int,
     **scan: Any,
 ) -> Truth:
@@ -203,7 +209,9 @@ def make_truth(
             f"crystal is a {type(crystal).__name__}; give one of the names {', '.join(CRYSTALS)} "
             "or a Crystal made by lattice(...)."
         )
-    return Truth(crystal=crystal, path=path, dose=dose)
+    if damage is not None and not isinstance(damage, Damage):
+        raise TypeError(f"damage is {damage!r}; give hyperspy_smartalign.data.Damage(...).")
+    return Truth(crystal=crystal, path=path, dose=dose, damage=damage)
 
 
 def frame_recorder(
@@ -215,10 +223,10 @@ def frame_recorder(
     crystal: Crystal | None = None,
 ) -> Callable[[int], npt.NDArray[Any]]:
     """Function that records frame i, the same whenever and in whatever order it is asked for."""
-    specimen = truth.crystal if crystal is None else crystal
 
     def record(frame: int) -> npt.NDArray[Any]:
         rng = np.random.default_rng(random_stream(seed, stream, frame))
+        specimen = truth.crystal_at(frame) if crystal is None else crystal
         intensity = render_frame(specimen, truth.path, frame)
         return detector.record(intensity, dose=truth.dose, rng=rng)
 

@@ -21,6 +21,7 @@ from hyperspy_smartalign.data.composition import (
     spectrum_model,
 )
 from hyperspy_smartalign.data.crystal import Crystal
+from hyperspy_smartalign.data.damage import Damage
 from hyperspy_smartalign.data.detector import Detector
 from hyperspy_smartalign.data.path import ProbePath
 from hyperspy_smartalign.data.scan import RowProcess
@@ -106,6 +107,7 @@ def simulate_series(
     flyback_time: float = 60e-6,
     frame_gap: float = 0.0,
     detector: Detector | None = None,
+    damage: Damage | None = None,
     second_detector: bool = False,
     spectrum_image: SpectrumKind | Sequence[SpectrumKind] | None = None,
     spectrum_dose: float = 50.0,
@@ -127,6 +129,9 @@ def simulate_series(
         Seconds a pixel, between two lines, and between two frames.
     detector : Detector, optional
         Of both image detectors. By default counts as float32.
+    damage : Damage, optional
+        Damage that grows from frame to frame, of a series of images without a second detector or
+        spectra.
     second_detector : bool
         Record a bright-field-like detector too, with a noise of its own.
     spectrum_image : {"EELS", "EDS"}, optional
@@ -159,6 +164,11 @@ def simulate_series(
     <Signal2D, title: Simulated dark field, dimensions: (3|48, 64)>
     """
     above_zero(scale, name="scale")
+    if damage is not None and (second_detector or spectrum_image is not None):
+        raise ValueError(
+            "damage= is simulated for one detector only; leave out second_detector and "
+            "spectrum_image."
+        )
     truth = make_truth(
         shape=shape,
         frames=frames,
@@ -174,6 +184,7 @@ def simulate_series(
         dwell_time=dwell_time,
         flyback_time=flyback_time,
         frame_gap=frame_gap,
+        damage=damage,
         seed=seed,
     )
     detector = Detector() if detector is None else detector

@@ -10,6 +10,7 @@ import numpy as np
 
 from hyperspy_smartalign.data._checks import FloatArray, above_zero, at_least, image_shape
 from hyperspy_smartalign.data.crystal import Crystal
+from hyperspy_smartalign.data.damage import Damage
 from hyperspy_smartalign.data.path import SCAN_DIRECTIONS, ProbePath
 from hyperspy_smartalign.data.render import (
     image_gradient,
@@ -32,6 +33,8 @@ class Truth:
         Where the probe was.
     dose : float
         Counts a pixel at intensity 1.
+    damage : Damage, optional
+        What the beam did to the specimen. `image` and `species_image` show it undamaged.
 
     Notes
     -----
@@ -42,10 +45,15 @@ class Truth:
     crystal: Crystal
     path: ProbePath
     dose: float = math.inf
+    damage: Damage | None = None
 
     def __post_init__(self) -> None:
         dose = above_zero(self.dose, name="dose", allow_infinite=True)
         object.__setattr__(self, "dose", dose)
+
+    def crystal_at(self, frame: int) -> Crystal:
+        """The specimen as a frame sees it, with the damage that was done by then."""
+        return self.crystal if self.damage is None else self.damage.of(self.crystal, frame)
 
     @property
     def shifts(self) -> FloatArray:
@@ -112,7 +120,7 @@ class Truth:
 
     def species_noise_free(self, species: int, frame: int) -> FloatArray:
         """(h, w) intensities of one species where the probe was, over nothing."""
-        columns = self.crystal.only_species(self._columns(species))
+        columns = self.crystal_at(frame).only_species(self._columns(species))
         image = render_frame(columns, self.path, frame)
         if self.crystal.interface is None:
             return image
@@ -125,7 +133,7 @@ class Truth:
 
     def noise_free(self, frame: int) -> FloatArray:
         """(h, w) intensities of a frame before the detector."""
-        return render_frame(self.crystal, self.path, frame)
+        return render_frame(self.crystal_at(frame), self.path, frame)
 
     def fisher(
         self, dose: float | None = None, *, frame: int | None = None, read_noise: float = 0.0
@@ -149,7 +157,7 @@ class Truth:
             image, gradient = self.image(), image_gradient(self.crystal, self.path.shape)
         else:
             image = self.noise_free(frame)
-            gradient = render_gradient(self.crystal, self.path, frame)
+            gradient = render_gradient(self.crystal_at(frame), self.path, frame)
         weighted = gradient * self._information_weight(image, dose, read_noise)
         return np.asarray(np.einsum("ayx,byx->ab", gradient, weighted))
 
@@ -178,7 +186,7 @@ class Truth:
         self, frame: int, dose: float | None = None, *, read_noise: float = 0.0
     ) -> FloatArray:
         """(lines, 2, 2) Fisher information on the offset (y, x) of each scan line, in px^-2."""
-        gradient = render_gradient(self.crystal, self.path, frame)
+        gradient = render_gradient(self.crystal_at(frame), self.path, frame)
         image = self.noise_free(frame)
         weighted = gradient * self._information_weight(image, dose, read_noise)
         slow_axis = SCAN_DIRECTIONS[self.path.rotation[frame]][0]

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
 
-from hyperspy_smartalign.signals import recording, wrapping
+from hyperspy_smartalign.signals import recording, weighing, wrapping
+from hyperspy_smartalign.signals import weighted_sums as summing
 from hyperspy_smartalign.signals.progressing import interruptible
 from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import Layout, layout_of
@@ -17,7 +18,9 @@ from hyperspy_smartalign.transforms import Alignment
 OUTPUTS = ("average", "sum")
 
 
-def average(signal: BaseSignal, *, output: str = "average", variance: bool = False) -> BaseSignal:
+def average(
+    signal: BaseSignal, *, output: str = "average", variance: bool = False, weights: Any = None
+) -> BaseSignal:
     """Average or sum the frames of a series, at each pixel over the frames that saw it.
 
     Pixels that a frame did not see are NaN. Frames that the alignment excluded take no part.
@@ -32,17 +35,21 @@ def average(signal: BaseSignal, *, output: str = "average", variance: bool = Fal
     variance : bool, default False
         Also say how certain each pixel is: the variance of the result, from how the frames scatter
         about their average, in ``metadata.Signal.Noise_properties.variance``.
+    weights : array, "quality", "damage", DoseSeries or CriticalDose, optional
+        See ``signal.smartalign.average``.
 
     Returns
     -------
     BaseSignal
         One frame, or one spectrum image; lazy if the series is. NaN where no frame saw the
-        pixel. float32 for float32 series, else float64; sums of integers are 64-bit integers.
+        pixel. float32 for float32 series, else float64; sums of integers are 64-bit integers,
+        unless they are weighted.
 
     Raises
     ------
     ValueError
-        The signal is not a series, `output` is another word, or every frame is excluded.
+        The signal is not a series, `output` is another word, every frame is excluded, the weights
+        cannot be understood, or a variance is asked for with weights against fading.
     TypeError
         The data are complex.
     """
@@ -58,22 +65,42 @@ def average(signal: BaseSignal, *, output: str = "average", variance: bool = Fal
             f"{signal!r} is complex, and only real frames are averaged. Use signal.real or "
             "signal.amplitude."
         )
-    kept = _kept_frames(alignment, layout)
+    kept = kept_frames(alignment, layout)
     data = signal.data.reshape(-1, *layout.frame_shape, *layout.channel_shape)
-    if hasattr(data, "dask"):
-        accumulated = _accumulate_lazily(data, kept, output)
+    record: dict[str, Any] = {"output": output}
+    if weights is None:
+        accumulated, spread = _unweighted(data, kept, output, variance=variance)
     else:
-        accumulated = _accumulate(data, kept, output)
+        chosen = weighing.weights_of(signal, weights, layout=layout, kept=kept)
+        record |= chosen.record
+        if isinstance(chosen, weighing.DetailWeights):
+            if variance:
+                raise ValueError(
+                    "weights against fading depend on the spatial frequency, so that pixels have "
+                    "no variance of their own: leave variance=True out, or give one weight a "
+                    "frame."
+                )
+            accumulated, spread = summing.by_detail(data, kept, chosen.fading, output), None
+        else:
+            accumulated, spread = summing.weighted(data, chosen.values, output, variance=variance)
     result = wrapping.aligned_signal(
         signal, accumulated, title=output, series_dimension=series_dimension
     )
-    if variance:
-        scatter = _scatter_lazily if hasattr(data, "dask") else _scatter
-        spread = scatter(data, kept, output)
+    if spread is not None:
         noise = wrapping.variance_signal(result, spread)
         result.metadata.set_item("Signal.Noise_properties.variance", noise)
-    recording.append_step(result, "average", {"output": output})
+    recording.append_step(result, "average", record)
     return result
+
+
+def _unweighted(
+    data: Any, kept: npt.NDArray[np.intp], output: str, *, variance: bool
+) -> tuple[Any, Any]:
+    """Average or sum, and its variance or None."""
+    if hasattr(data, "dask"):
+        spread = _scatter_lazily(data, kept, output) if variance else None
+        return _accumulate_lazily(data, kept, output), spread
+    return _accumulate(data, kept, output), _scatter(data, kept, output) if variance else None
 
 
 def _series_dimension(signal: BaseSignal, alignment: Alignment | None) -> int | None:
@@ -85,8 +112,14 @@ def _series_dimension(signal: BaseSignal, alignment: Alignment | None) -> int | 
     return dimension if patterns else None
 
 
-def _kept_frames(alignment: Alignment | None, layout: Layout) -> npt.NDArray[np.intp]:
-    """Indices of the frames that the recorded alignment did not exclude."""
+def kept_frames(alignment: Alignment | None, layout: Layout) -> npt.NDArray[np.intp]:
+    """Indices of the frames that the recorded alignment did not exclude.
+
+    Raises
+    ------
+    ValueError
+        All are excluded.
+    """
     if alignment is None:
         return np.arange(layout.n_frames)
     excluded = np.flatnonzero(alignment.excluded)

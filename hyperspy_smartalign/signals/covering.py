@@ -46,7 +46,7 @@ def common_canvas(transforms: Sequence[Transform], frame_shape: tuple[int, int])
         seen &= seen_by(transform, frame_shape, window)
     if not seen.any():
         raise ValueError(_nothing_in_common(transforms, frame_shape))
-    return _largest_rectangle(seen).moved(window.origin)
+    return largest_rectangle(seen).moved(window.origin)
 
 
 def union_canvas(transforms: Sequence[Transform], frame_shape: tuple[int, int]) -> Canvas:
@@ -157,7 +157,7 @@ def _shared(windows: Sequence[Canvas]) -> Canvas | None:
     return shared
 
 
-def _largest_rectangle(seen: BoolArray) -> Canvas:
+def largest_rectangle(seen: BoolArray) -> Canvas:
     """The largest rectangle of True that holds the middle of a mask, or the True nearest to it."""
     places = np.argwhere(seen)
     row, column = places[np.abs(places - np.median(places, axis=0)).max(axis=1).argmin()]
