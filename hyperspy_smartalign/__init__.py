@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from hyperspy_smartalign._functions import apply_alignment, template_match
+from hyperspy_smartalign._functions import apply_alignment, rerun, template_match
 from hyperspy_smartalign._registration import register
 from hyperspy_smartalign._verbs import align_nonrigid, align_rigid
 
@@ -37,6 +37,7 @@ __all__ = [
     "intermediates",
     "load_series",
     "register",
+    "rerun",
     "template_match",
 ]
 

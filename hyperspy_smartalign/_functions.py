@@ -90,6 +90,67 @@ def apply_alignment(
     return result
 
 
+def rerun(
+    target: BaseSignal | str | os.PathLike[str],
+    *,
+    source: BaseSignal | Files | Sequence[BaseSignal] | None = None,
+    show_progressbar: bool | None = None,
+    num_workers: int | None = None,
+) -> BaseSignal:
+    """Repeat the work that made a signal on the raw series, and compare the pixels.
+
+    The signal records the files that it was made of, and every step with all its parameters.
+
+    Parameters
+    ----------
+    target : path or signal
+        What one of the methods of this package made: an aligned series, an average, tiles, a sum
+        of spectra. A file is .hspy or .zspy.
+    source : path, folder, signal, or sequence of these, or None, default None
+        The raw data. None: the files are looked for where they were, at the same place as seen
+        from the file of the result, where a folder was moved as a whole, and beside that file.
+        Needed where they are elsewhere, and for work that began with arrays in memory. A signal
+        is taken wherever it has the recorded pixels.
+    show_progressbar : bool or None, default None
+        Show progress. None does as HyperSpy's preferences say.
+    num_workers : int or None, default None
+        Number of threads. None uses all cores.
+
+    Returns
+    -------
+    BaseSignal
+        What the work made this time, sliced and calibrated as the target is.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        Raw data are missing or have changed; the target does not record how it was made, or the
+        record is corrupt or of a newer version; a step cannot be repeated, or something that is
+        not recorded was done between two steps.
+
+    Warns
+    -----
+    SeriesWarning
+        The pixels are others, by more than rounding. What the steps themselves say is said again.
+
+    Notes
+    -----
+    Whether the pixels are the same is logged by ``logging.getLogger("hyperspy_smartalign")`` at
+    level INFO. Differences up to a thousandth of the noise of a pixel count as rounding.
+
+    Examples
+    --------
+    >>> again = hyperspy_smartalign.rerun("area3_aligned.hspy")  # doctest: +SKIP
+    """
+    from hyperspy_smartalign.signals.provenance import rerunning
+
+    return rerunning.rerun(
+        target, source=source, show_progressbar=show_progressbar, num_workers=num_workers
+    )
+
+
 @documented(TemplateParameters)
 def template_match(
     target: BaseSignal | Sequence[BaseSignal] | Files,

@@ -71,6 +71,9 @@ def _frames_and_steps(alignment: Alignment | BaseSignal) -> tuple[int, Sequence[
 
     if isinstance(alignment, Alignment):
         return alignment.n_frames, alignment.steps
+    if not recording.has_matches(alignment):
+        known = recording.alignment_of(alignment)
+        return known.n_frames, known.steps
     return alignment.smartalign.matches.parent.n_frames, recording.steps_of(alignment)
 
 

@@ -138,9 +138,9 @@ def load_image(path: Path, *, report: Reporter) -> Any:
 
     report.progress(f"Reading {path}")
     if path.suffix.lower() == ".npy":
-        import numpy as np
+        from hyperspy_smartalign.series.array_file import read_array
 
-        return np.load(path, allow_pickle=False)
+        return read_array(path)
     with report.working():
         (loaded,) = load_series(path, stack=False)
     return _only_image(loaded) if isinstance(loaded, dict) else loaded
@@ -188,7 +188,7 @@ def load_other(
 
 
 def load_alignment(path: Path) -> Alignment | BaseSignal:
-    """The alignment in an .npz file, or that of the signal in a file; or a stack of tiles.
+    """The alignment in an .npz file, or the signal in a file that carries one; or a stack of tiles.
 
     Raises
     ------
@@ -206,9 +206,10 @@ def load_alignment(path: Path) -> Alignment | BaseSignal:
         raise ValueError(
             f"{str(path)!r} holds {len(signal)} signals; give a file that smartalign rigid wrote."
         )
-    if recording.has_matches(signal):
-        return signal
-    return Alignment.from_signal(signal)
+    if not recording.has_matches(signal):
+        Alignment.from_signal(signal)
+    # The signal itself knows how its alignment was found.
+    return signal
 
 
 @contextlib.contextmanager
@@ -226,7 +227,8 @@ def _setting(text: str) -> tuple[str, Any]:
         raise click.BadParameter(f"{text!r} is not KEY=VALUE, such as sum_frames=False.")
     try:
         return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        # Text that is no value, or that is nested too deeply to be one.
         return key, value
 
 

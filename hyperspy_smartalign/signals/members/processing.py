@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from hyperspy_smartalign.parameters import PrepareParameters, RampParameters, documented
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from hyperspy.signals import BaseSignal
 
     from hyperspy_smartalign.gui.tools.tool import Tool
+    from hyperspy_smartalign.quality.damage import CriticalDose
+    from hyperspy_smartalign.signals.quality.dose import DoseSeries
 
 
 class Processing:
@@ -145,32 +148,54 @@ class Processing:
             fill=fill,
         )
 
-    def average(self, *, output: str = "average", variance: bool = False) -> BaseSignal:
+    def average(
+        self,
+        *,
+        output: str = "average",
+        variance: bool = False,
+        weights: npt.ArrayLike | str | DoseSeries | CriticalDose | None = None,
+    ) -> BaseSignal:
         """Average or sum the frames, counting at each pixel only the frames that saw it.
 
         Parameters
         ----------
         output : {"average", "sum"}, default "average"
             "sum" scales what only some of the frames saw to the number of all, so that the
-            result has no steps; sums of integers stay integers.
+            result has no steps; sums of integers stay integers, unless they are weighted.
         variance : bool, default False
             Also give the variance of each pixel of the result, from how the frames scatter:
             ``result.get_noise_variance()``, NaN where fewer than two frames saw it.
+        weights : array, "quality", "damage", DoseSeries or CriticalDose, optional
+            One number of 0 or more for each frame; only their ratios matter. "quality" takes those
+            that ``smartalign.quality()`` suggests. "damage" measures how fast detail fades, as
+            ``smartalign.dose_series()`` does, and gives each frame at each spatial frequency the
+            weight that makes the best of it; a dose series or a critical dose that is known
+            already can be given as well. Without fading all frames count alike.
 
         Returns
         -------
         BaseSignal
             One frame, or one spectrum image. NaN where no frame saw the pixel. A lazy signal
-            stays lazy.
+            stays lazy; what "quality" and "damage" measure is computed at once.
 
         Raises
         ------
         ValueError
-            The signal is not a series, or `output` is another word.
+            The signal is not a series, `output` is another word, the weights are not one number a
+            frame, or a variance is asked for with weights against fading, which belong to
+            frequencies and not to pixels.
+
+        Notes
+        -----
+        With weights against fading the mean intensity stays that of the plain average, and so does
+        what only few of the frames saw, at the edges.
         """
         from hyperspy_smartalign.signals import averaging
+        from hyperspy_smartalign.signals.provenance.noting import note_average
 
-        return averaging.average(self._signal, output=output, variance=variance)
+        result = averaging.average(self._signal, output=output, variance=variance, weights=weights)
+        note_average(result, self._signal, output=output, variance=variance)
+        return result
 
     def integrate(self, signal_range: Any = None, *, num_workers: int | None = None) -> BaseSignal:
         """Add the channels of a series of spectrum images: a series of images, to align on.

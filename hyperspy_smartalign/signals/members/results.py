@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
@@ -90,9 +91,45 @@ class Results:
 
         return match_table.matches_of(self._signal)
 
+    def find_source(self, source: Any = None) -> BaseSignal:
+        """The raw series that the signal was made of, as it was before it was aligned.
+
+        The one that is in memory still, else that in the files that the signal records. Frames
+        that were prepared before the alignment are prepared again. For ``quality(source=...)``,
+        ``report(path, source=...)`` or ``align_nonrigid(source=...)`` in a later session.
+
+        Parameters
+        ----------
+        source : path, signal, or sequence of these, optional
+            Where the raw data are now, if they are neither where they were nor beside the file.
+
+        Returns
+        -------
+        BaseSignal
+            Lazy if it was lazy then.
+
+        Raises
+        ------
+        ValueError
+            The signal records no such files, or they are missing or have changed.
+        """
+        from hyperspy_smartalign.signals.provenance import calls, recovering
+
+        return recovering.raw_series(
+            self._signal, source=source, near=_file_of(self._signal), working=calls.Working()
+        )
+
     @property
     def scan_geometry(self) -> ScanGeometry | None:
         """How the frames were scanned, or None where that is not known."""
         from hyperspy_smartalign.signals import recording
 
         return recording.scan_geometry_of(self._signal)
+
+
+def _file_of(signal: BaseSignal) -> Path | None:
+    """The file that a signal was read from, as far as HyperSpy still knows."""
+    known = signal.tmp_parameters.as_dictionary()
+    name = known.get("filename", known.get("original_filename"))
+    folder = known.get("folder", known.get("original_folder"))
+    return None if not name or folder is None else Path(str(folder)) / str(name)

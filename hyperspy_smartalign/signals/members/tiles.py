@@ -159,6 +159,12 @@ class TileMembers:
         >>> cell = image.smartalign.unit_cell()  # doctest: +SKIP
         >>> tiles = image.template_match(cell)  # doctest: +SKIP
         """
-        from hyperspy_smartalign.signals.motif import straining
+        import numpy as np
 
-        return straining.unit_cell(self._signal, vectors=vectors)
+        from hyperspy_smartalign.signals.motif import straining
+        from hyperspy_smartalign.signals.provenance.noting import note
+
+        result = straining.unit_cell(self._signal, vectors=vectors)
+        given = None if vectors is None else np.asarray(vectors, np.float64)
+        note(result, "unit_cell", {"signal": self._signal}, {"vectors": given})
+        return result
