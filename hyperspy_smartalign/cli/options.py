@@ -154,14 +154,14 @@ def _index_or_value(text: str) -> int | float:
 
 def _mask(text: str) -> Any:
     """Weights from a .npy file or from any image that HyperSpy reads."""
-    import numpy as np
-
     path = Path(text)
     if not path.is_file():
         raise ValueError("there is no such file")
     try:
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False)
+        if path.suffix.lower() == ".npy":
+            from hyperspy_smartalign.series.array_file import read_array
+
+            return read_array(path)
         import hyperspy.api as hs
 
         return hs.load(path).data

@@ -15,6 +15,7 @@ import numpy as np
 
 from hyperspy_smartalign.gui import words
 from hyperspy_smartalign.parameters import ParameterError, ParameterSpec
+from hyperspy_smartalign.series.array_file import read_array
 
 Style = Literal["checkbox", "choice", "combo", "text", "integer", "real"]
 
@@ -205,7 +206,7 @@ def _array(text: str) -> Any:
         return _SHOWN_ARRAYS[text]
     if text.endswith(".npy"):
         try:
-            return np.load(text, allow_pickle=False)
+            return read_array(text)
         except (OSError, ValueError) as error:
             raise ParameterError(f"{text} cannot be read as an array: {error}") from error
     return _literal(text)

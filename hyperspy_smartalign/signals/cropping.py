@@ -145,7 +145,13 @@ def _region_of(sides: Any) -> Region | None:
     """Four whole numbers, whatever a file made of them."""
     if sides is None:
         return None
-    left, right, top, bottom = (int(side) for side in sides)
+    try:
+        left, right, top, bottom = (int(side) for side in sides)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"the region in the steps of the alignment is corrupt: {sides!r} are not four whole "
+            "numbers. Align the series again."
+        ) from error
     return left, right, top, bottom
 
 

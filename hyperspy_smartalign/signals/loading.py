@@ -23,7 +23,9 @@ from hyperspy_smartalign.signals.calibrating import (
     image_axes,
     put_in_order,
 )
+from hyperspy_smartalign.signals.claiming import check_claims
 from hyperspy_smartalign.signals.preparing import prepare
+from hyperspy_smartalign.signals.provenance.noting import note_loaded
 from hyperspy_smartalign.signals.stacking import as_series, combined
 from hyperspy_smartalign.signals.telling import tell
 
@@ -119,20 +121,23 @@ def load_series(
     parameters = reading_parameters(
         lazy=lazy, calibration_tolerance=calibration_tolerance, signal=signal, options=load_kwargs
     )
+    read = {**parameters, "stack": stack, "options": load_kwargs}
     # Plain loops: a comprehension is a frame of its own before Python 3.12, and warnings must
     # point at the caller.
     if stack is False:
         apart: list[Any] = []
         for path, entries in zip(paths, loaded, strict=True):
             for name, entry in entries.items():
-                entries[name] = finished(as_series(entry), [path], parameters, transpose=transpose)
+                entries[name] = finished(
+                    as_series(entry), [path], parameters, read, transpose=transpose, detector=name
+                )
             apart.append(next(iter(entries.values())) if len(entries) == 1 else entries)
         return apart
     detectors = by_detector(paths, loaded)
     result: dict[str, BaseSignal] = {}
     for name, signals in detectors.items():
         series = combined(paths, signals, new_axis=stack is True, tolerance=calibration_tolerance)
-        result[name] = finished(series, paths, parameters, transpose=transpose)
+        result[name] = finished(series, paths, parameters, read, transpose=transpose, detector=name)
     return next(iter(result.values())) if len(result) == 1 else result
 
 
@@ -168,17 +173,24 @@ def finished(
     series: BaseSignal,
     paths: Sequence[Path],
     parameters: Mapping[str, Any],
+    read: Mapping[str, Any],
     *,
     transpose: bool,
-    first: int = 0,
+    detector: str,
+    opened: Sequence[int] | None = None,
 ) -> BaseSignal:
     """A series that was put together, looked at, recorded, and turned where that is asked for.
 
-    Of a lazy series frame `first` is looked at. Warnings point at the caller of the caller.
+    `parameters` is what the step records, and `read` all that it takes to read the files again.
+    Of a lazy series the first frame that was opened is looked at. Warnings point at the caller of
+    the caller.
     """
-    _warn_about_frames(series, first)
+    _warn_about_frames(series, min(opened) if opened else 0, paths)
     recording.append_step(
         series, "load_series", {"files": [path.name for path in paths], **parameters}
+    )
+    note_loaded(
+        series, paths, read, detector=detector, opened=None if opened is None else sorted(opened)
     )
     return prepare(series, transpose=True) if transpose else series
 
@@ -187,6 +199,7 @@ def signals_of_file(
     path: Path, wanted: str | int | None, lazy: bool, options: dict[str, Any]
 ) -> dict[str, BaseSignal]:
     """Signals of a file by detector name, calibrations in order."""
+    check_claims(path, options)
     try:
         content = hs.load(path, lazy=lazy, **options)
     except Exception as error:  # readers raise anything on a damaged file
@@ -283,10 +296,16 @@ def _describe_scan(signal: BaseSignal) -> None:
     recording.write_scan_geometry(signal, geometry)
 
 
-def _warn_about_frames(series: BaseSignal, first: int) -> None:
+def _warn_about_frames(series: BaseSignal, first: int, paths: Sequence[Path]) -> None:
     if series.axes_manager.signal_dimension != 2 or series.data.dtype.kind not in "biufc":
         return
-    for problem in _frame_problems(series, first):
+    try:
+        problems = list(_frame_problems(series, first))
+    except (StackError, TypeError):
+        raise
+    except Exception as error:  # readers raise anything on a damaged file
+        raise _unreadable(paths[first if first < len(paths) else 0], error) from error
+    for problem in problems:
         title = series.metadata.get_item("General.title", "")
         tell(f"{title}: {problem}" if title else problem, stacklevel=4)
 

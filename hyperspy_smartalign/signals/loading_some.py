@@ -73,10 +73,19 @@ def load_some(
     parameters = reading_parameters(
         lazy=lazy, calibration_tolerance=calibration_tolerance, signal=signal, options=load_kwargs
     )
+    read = {**parameters, "stack": stack, "options": load_kwargs}
     result: dict[str, BaseSignal] = {}
     for name, signals in by_detector(names, loaded).items():
         series = combined(names, signals, new_axis=stack is True, tolerance=calibration_tolerance)
-        result[name] = finished(series, paths, parameters, transpose=transpose, first=first)
+        result[name] = finished(
+            series,
+            paths,
+            parameters,
+            read,
+            transpose=transpose,
+            detector=name,
+            opened=[first, *others],
+        )
     return next(iter(result.values())) if len(result) == 1 else result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.series.checks import listed
@@ -12,7 +13,7 @@ from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.calibrating import conversion
 from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import Layout
-from hyperspy_smartalign.transforms import Alignment, AlignmentMismatchError
+from hyperspy_smartalign.transforms import Alignment, AlignmentMismatchError, same_values
 
 # Parameters of prepare that put pixels elsewhere, and what they are when they do nothing.
 _MOVING: dict[str, Any] = {
@@ -149,7 +150,7 @@ def _files(steps: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names of the files that a series was first loaded from."""
     for step in steps:
         if step["name"] == "load_series":
-            return [str(name) for name in step.get("parameters", {}).get("files", ())]
+            return [str(name) for name in _as_list(step.get("parameters", {}).get("files", ()))]
     return []
 
 
@@ -160,14 +161,20 @@ def _moves(steps: Sequence[Mapping[str, Any]], ignored: Collection[str]) -> list
         if step["name"] != "prepare":
             continue
         given = {name: step.get("parameters", {}).get(name, idle) for name, idle in _MOVING.items()}
+        given["skip"] = _as_list(given["skip"])
         moves = {
-            name: list(value) if name == "skip" else value
+            name: value
             for name, value in given.items()
-            if name not in ignored and (list(value) if name == "skip" else value) != _MOVING[name]
+            if name not in ignored and not same_values(value, _MOVING[name])
         }
         if moves:
             found.append(moves)
     return found
+
+
+def _as_list(value: Any) -> list[Any]:
+    """What was recorded as a list, also if HyperSpy, or somebody else, made a number of it."""
+    return np.atleast_1d(np.asarray(value)).tolist() if value is not None else []
 
 
 def _told(moves: Sequence[Mapping[str, Any]]) -> str:

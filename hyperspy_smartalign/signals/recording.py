@@ -8,6 +8,7 @@ inputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.parameters import Parameters
 from hyperspy_smartalign.series.geometry import ScanGeometry
-from hyperspy_smartalign.transforms.alignment import Alignment
+from hyperspy_smartalign.transforms.alignment import Alignment, as_dictionary
 
 if TYPE_CHECKING:
     from hyperspy_smartalign.nonrigid.record import NonrigidRecord
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NODE = "Smart_align"
 _STEPS = "steps"
+_LOAD_AGAIN = "Take the signal from its file again"
 _SCAN_GEOMETRY = "scan_geometry"
 _PAIRS = "pairs"
 _PAIR_COLUMNS = {
@@ -88,8 +90,33 @@ def step(
 
 
 def steps_of(signal: BaseSignal) -> tuple[dict[str, Any], ...]:
-    """The steps that made the signal, first to last."""
-    return tuple(_as_dict(entry) for entry in record_of(signal).get(_STEPS, ()))
+    """The steps that made the signal, first to last.
+
+    Each has a name and a dictionary of parameters; those of an alignment may have results too.
+
+    Raises
+    ------
+    ValueError
+        They are corrupt.
+    """
+    content = record_of(signal).get(_STEPS, ())
+    if isinstance(content, str | Mapping) or not isinstance(content, Iterable):
+        raise _corrupt(_STEPS, f"it is a {type(content).__name__}, and no list", _LOAD_AGAIN)
+    return tuple(_step_of(i, as_dictionary(entry)) for i, entry in enumerate(content))
+
+
+def _step_of(i: int, entry: Any) -> dict[str, Any]:
+    """An entry of the steps that has a name and, as dictionaries, parameters and any results."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+        raise _corrupt(_STEPS, f"steps[{i}] must be a mapping with a name", _LOAD_AGAIN)
+    own = {"parameters": {}, **entry}
+    for part in ("parameters", "results"):
+        own[part] = as_dictionary(own.get(part, {}))
+        if not isinstance(own[part], Mapping):
+            raise _corrupt(_STEPS, f"steps[{i}].{part} must be a mapping", _LOAD_AGAIN)
+    if "results" not in entry:
+        del own["results"]
+    return own
 
 
 def append_step(signal: BaseSignal, name: str, parameters: Parameters | Mapping[str, Any]) -> None:
@@ -100,9 +127,17 @@ def append_step(signal: BaseSignal, name: str, parameters: Parameters | Mapping[
 
 
 def scan_geometry_of(signal: BaseSignal) -> ScanGeometry | None:
-    """The scan geometry that the record holds, or None."""
+    """The scan geometry that the record holds, or None.
+
+    Raises
+    ------
+    ValueError
+        It is corrupt.
+    """
     content = record_of(signal).get(_SCAN_GEOMETRY)
-    return None if content is None else ScanGeometry.from_dict(_as_dict(content))
+    if content is None:
+        return None
+    return ScanGeometry.from_dict(_as_dict(content, _SCAN_GEOMETRY))
 
 
 def write_scan_geometry(signal: BaseSignal, geometry: ScanGeometry | None) -> None:
@@ -202,14 +237,23 @@ def pairs_of(signal: BaseSignal) -> PairTable:
     from hyperspy_smartalign.rigid import PairTable
 
     content = _part_of(signal, _PAIRS, _PAIR_COLUMNS)
-    columns = {name: np.array(content[name], dtype) for name, dtype in _PAIR_COLUMNS.items()}
-    count = len(columns["similarity"])
-    for name, tail in (("indices", (2,)), ("shifts", (2,)), ("accepted", ())):
-        if columns[name].shape != (count, *tail):
-            raise ValueError(
-                f"metadata.{NODE}.{_PAIRS} is corrupt: {name} has shape {columns[name].shape} "
-                f"for {count} pairs. Align the series again."
-            )
+    try:
+        columns = {name: np.array(content[name], dtype) for name, dtype in _PAIR_COLUMNS.items()}
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _corrupt(_PAIRS, error) from error
+    count = columns["similarity"].size
+    tails: dict[str, tuple[int, ...]] = {"similarity": (), "accepted": ()}
+    for name, column in columns.items():
+        if column.shape != (count, *tails.get(name, (2,))):
+            raise _corrupt(_PAIRS, f"{name} has shape {column.shape} for {count} pairs")
+    frames = alignment_of(signal).n_frames if has_alignment(signal) else None
+    indices = columns["indices"]
+    if count and (indices.min() < 0 or (frames is not None and indices.max() >= frames)):
+        raise _corrupt(
+            _PAIRS,
+            f"indices holds numbers from {indices.min()} to {indices.max()} for "
+            f"{'a series' if frames is None else f'{frames} frames'}",
+        )
     return PairTable(**columns)
 
 
@@ -224,7 +268,13 @@ def noise_of(signal: BaseSignal) -> NoiseModel:
     from hyperspy_smartalign.quality.noise import NoiseModel
 
     content = _part_of(signal, _NOISE, _NOISE_FIELDS)
-    return NoiseModel(**{name: float(content[name]) for name in _NOISE_FIELDS})
+    try:
+        values = {name: float(content[name]) for name in _NOISE_FIELDS}
+    except (TypeError, ValueError) as error:
+        raise _corrupt(_NOISE, error) from error
+    if not all(map(math.isfinite, values.values())):
+        raise _corrupt(_NOISE, f"it holds {values}, which are not all finite")
+    return NoiseModel(**values)
 
 
 def write_nonrigid(signal: BaseSignal, nonrigid: NonrigidRecord) -> None:
@@ -257,11 +307,9 @@ def nonrigid_of(signal: BaseSignal) -> NonrigidRecord:
             f"(metadata.{NODE}.{_NONRIGID}). {advice}"
         )
     try:
-        return NonrigidRecord.from_dict(_as_dict(content))
+        return NonrigidRecord.from_dict(as_dictionary(content))
     except ValueError as error:
-        raise ValueError(
-            f"metadata.{NODE}.{_NONRIGID} is corrupt: {error}. Align the series again."
-        ) from error
+        raise _corrupt(_NONRIGID, error) from error
 
 
 def _part_of(signal: BaseSignal, part: str, names: Iterable[str]) -> dict[str, Any]:
@@ -275,16 +323,20 @@ def _part_of(signal: BaseSignal, part: str, names: Iterable[str]) -> dict[str, A
             else "Align the series first, with signal.align_rigid()."
         )
         raise ValueError(f"The signal carries no {part} (metadata.{NODE}.{part}). {advice}")
-    content = _as_dict(content)
+    content = _as_dict(content, part)
     missing = [name for name in names if name not in content]
     if missing:
-        raise ValueError(
-            f"metadata.{NODE}.{part} is corrupt: it has no {', '.join(missing)}. Align the "
-            "series again."
-        )
+        raise _corrupt(part, f"it has no {', '.join(missing)}")
     return content
 
 
-def _as_dict(content: Any) -> dict[str, Any]:
+def _as_dict(content: Any, part: str) -> dict[str, Any]:
     """A dictionary, whether it comes as one or as HyperSpy's tree."""
-    return dict(content.as_dictionary() if hasattr(content, "as_dictionary") else content)
+    content = as_dictionary(content)
+    if not isinstance(content, Mapping):
+        raise _corrupt(part, f"it is a {type(content).__name__}, and no dictionary")
+    return dict(content)
+
+
+def _corrupt(part: str, why: object, advice: str = "Align the series again") -> ValueError:
+    return ValueError(f"metadata.{NODE}.{part} is corrupt: {why}. {advice}.")

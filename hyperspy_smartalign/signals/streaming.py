@@ -88,10 +88,7 @@ class FrameStream:
 def _computed_block(frames: Frames, number: int) -> npt.NDArray[Any]:
     """Frames (m, height, width) of a chunk along the first axis, read-only."""
     sizes = frames.data.chunks[0]
-    start = sum(sizes[:number])
-    block: npt.NDArray[Any] = np.asarray(frames.data[start : start + sizes[number]]).view()
-    block.flags.writeable = False
-    return block.reshape(-1, *frames.layout.frame_shape)
+    return frames.chunk(sum(sizes[:number]), sizes[number])
 
 
 def _block_starts(frames: Frames) -> npt.NDArray[np.intp] | None:

@@ -219,20 +219,27 @@ class Frames(SeriesData):
     def frame(self, index: int) -> npt.NDArray[Any]:
         """Frame `index` as a read-only array (height, width)."""
         place = np.unravel_index(index, self.layout.series_shape)
-        return _read_only(self.data[place])
+        return read_only(self.data[place], f"frame {index}")
+
+    def chunk(self, start: int, size: int) -> npt.NDArray[Any]:
+        """Some steps along the first axis as a read-only array (frames, height, width)."""
+        per_step = self.layout.n_frames // len(self.data)
+        first, last = start * per_step, (start + size) * per_step - 1
+        what = f"frame {first}" if first == last else f"one of the frames {first} to {last}"
+        pixels = read_only(self.data[start : start + size], what)
+        return pixels.reshape(-1, *self.layout.frame_shape)
 
     def __iter__(self) -> Iterator[npt.NDArray[Any]]:
         """Frames in order; of a lazy signal, each chunk along the first axis is computed once."""
         sizes = self.data.chunks[0] if self.lazy else (1,) * len(self.data)
         start = 0
         for size in sizes:
-            chunk = _read_only(self.data[start : start + size])
-            yield from chunk.reshape(-1, *self.layout.frame_shape)
+            yield from self.chunk(start, size)
             start += size
 
     def as_stack(self) -> npt.NDArray[Any]:
         """All frames as a read-only array (n, height, width), computed if the signal is lazy."""
-        return _read_only(self.data).reshape(-1, *self.layout.frame_shape)
+        return read_only(self.data, "one of the frames").reshape(-1, *self.layout.frame_shape)
 
 
 def frames_of(signal: BaseSignal) -> Frames:
@@ -354,8 +361,28 @@ def units_of(axis: Any) -> str:
     return axis.units if isinstance(axis.units, str) and axis.units else "px"
 
 
-def _read_only(data: Any) -> npt.NDArray[Any]:
-    """The data as a numpy array that cannot be written to, computed if it is lazy."""
-    array = np.asarray(data).view()
+def read_only(data: Any, what: str) -> npt.NDArray[Any]:
+    """The data as a numpy array that cannot be written to, computed if it is lazy.
+
+    Parameters
+    ----------
+    data : numpy or dask array
+        Some frames.
+    what : str
+        What they are, for messages.
+
+    Raises
+    ------
+    OSError
+        The file of a lazy signal cannot be read there.
+    """
+    try:
+        array = np.asarray(data).view()
+    except OSError as error:
+        raise OSError(
+            f"{what} (counted from 0) cannot be read from its file: {error}. If the file was "
+            "closed or moved, load it again; a frame that is damaged is left out with "
+            "signal.smartalign.prepare(skip=...)."
+        ) from error
     array.flags.writeable = False
     return array

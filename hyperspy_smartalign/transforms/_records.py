@@ -57,7 +57,12 @@ def as_step(i: int, step: Any) -> dict[str, Any]:
     """Own copy of a step in types that can be stored, so that nobody can change it later."""
     if not isinstance(step, Mapping) or not isinstance(step.get("name"), str):
         raise TypeError(f"steps[{i}] must be a mapping with a name, not {step!r}")
-    return dict(storable(step, f"steps[{i}]"))
+    own = dict(storable(step, f"steps[{i}]"))
+    own.setdefault("parameters", {})
+    for part in ("parameters", "results"):
+        if not isinstance(own.get(part, {}), dict):
+            raise TypeError(f"steps[{i}].{part} must be a mapping, not {own[part]!r}")
+    return own
 
 
 def same_values(a: Any, b: Any) -> bool:

@@ -226,7 +226,14 @@ def reading(key: str) -> Iterator[None]:
             f"key '{key}': its file can no longer be read ({error}); load the signal again and "
             "do not close its file before"
         ) from error
-    except (TypeError, ValueError, AttributeError, ArithmeticError, MemoryError) as error:
+    except (
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        ArithmeticError,
+        MemoryError,
+    ) as error:
         raise AlignmentFormatError(f"key '{key}' of a stored alignment: {error}") from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -192,17 +192,20 @@ def applied_to_tiles(
     num_workers: int | None = None,
     lazy_output: bool | None = None,
     inputs: Sequence[Path] = (),
+    by_frames: bool = False,
+    noted: Callable[[BaseSignal], None],
     **keywords: Any,
 ) -> BaseSignal:
     """Cut a signal into the tiles that were cut out of another one of the same scan.
 
     The parameters are those of `hyperspy_smartalign.apply_alignment`, and the files that the
-    signal was put together from, where they are known.
+    signal was put together from, where they are known. `by_frames` works as for a file, and
+    `noted` records in the result how it was made.
     """
     work = TileWork.of(signal, tiles, ApplyParameters(**keywords))
     layout = work.belonging.layout
     lazy = is_lazy(signal, layout, work.output, lazy_output)
-    if is_work_on_spectra(layout, work.parameters, file):
+    if by_frames or is_work_on_spectra(layout, work.parameters, file):
         return _of_spectra(
             work,
             file=file,
@@ -212,6 +215,7 @@ def applied_to_tiles(
             num_workers=num_workers,
             lazy=lazy,
             inputs=inputs,
+            noted=noted,
         )
     frames = Frames(layout, signal.data.reshape(*layout.series_shape, *layout.frame_shape))
     with progress_bar(show_progressbar) as progress:
@@ -226,7 +230,9 @@ def applied_to_tiles(
             num_workers=num_workers,
             progress=progress,
         )
-    return work.result(signal, Finished(values, None))
+    result = work.result(signal, Finished(values, None))
+    noted(result)
+    return result
 
 
 def _of_spectra(
@@ -239,6 +245,7 @@ def _of_spectra(
     num_workers: int | None,
     lazy: bool,
     inputs: Sequence[Path],
+    noted: Callable[[BaseSignal], None],
 ) -> BaseSignal:
     """The running sum of the tiles of spectra, or their stack."""
     parameters, chosen = work.parameters, work.signal
@@ -296,6 +303,7 @@ def _of_spectra(
         resume=resume,
         overwrite=overwrite,
         lazy=lazy,
+        noted=noted,
         stacklevel=_USER + 1,
     )
 

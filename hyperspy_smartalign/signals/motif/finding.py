@@ -77,7 +77,7 @@ def find(
             "template_match: %d matches in %d frames", len(found.matches), len(plan.numbers)
         )
     warn(messages, stacklevel=stacklevel)
-    return FoundMotif(plan, found, parameters, given.told)
+    return FoundMotif(plan, found, parameters, given.told, region or given.pixels)
 
 
 def _doubts(plan: Plan, found: MotifSearch, region: Region) -> list[str]:

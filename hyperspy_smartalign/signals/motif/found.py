@@ -18,6 +18,7 @@ from hyperspy_smartalign.signals.motif.match_table import MatchTable
 from hyperspy_smartalign.signals.motif.searching import Plan
 from hyperspy_smartalign.signals.motif.tiling import cut_tiles, tile_signal
 from hyperspy_smartalign.signals.progressing import Progress, progress_bar
+from hyperspy_smartalign.signals.provenance.noting import note
 from hyperspy_smartalign.signals.streaming import FrameStream
 
 if TYPE_CHECKING:
@@ -38,12 +39,21 @@ class FoundMotif:
         What the user asked for.
     template : mapping
         What the motif was, as it is recorded.
+    motif_given : (left, right, top, bottom) or (h, w) array
+        The motif itself: pixels of the image, or an image.
+    asked : TemplateParameters or None
+        What the user asked for before another threshold was chosen; None where none was.
+    picked : float, list of float or None
+        That threshold.
     """
 
     plan: Plan
     search: MotifSearch
     parameters: TemplateParameters
     template: Mapping[str, Any]
+    motif_given: Any
+    asked: TemplateParameters | None = None
+    picked: Any = None
 
     def __repr__(self) -> str:
         return f"FoundMotif({self.search.last.in_words})"
@@ -81,7 +91,13 @@ class FoundMotif:
         search = MotifSearch((*self.search.stages[:-1], last))
         changed = {**self.parameters.changed(), "threshold": np.asarray(threshold).tolist()}
         changed.pop("fixed_threshold", None)
-        return replace(self, search=search, parameters=TemplateParameters(**changed))
+        return replace(
+            self,
+            search=search,
+            parameters=TemplateParameters(**changed),
+            asked=self.parameters if self.asked is None else self.asked,
+            picked=np.asarray(threshold).tolist(),
+        )
 
     def tiles(
         self,
@@ -334,4 +350,23 @@ class FoundMotif:
         if len(plan.kept) < len(plan.drawn):
             step["frames"] = plan.kept.tolist()
         recording.append_step(result, "template_match", step)
+        note(
+            result,
+            "template_match",
+            {"signal": plan.signal, "source": plan.source, "raw": plan.raw},
+            self._call(lazy=lazy),
+        )
         return result
+
+    def _call(self, *, lazy: bool) -> dict[str, Any]:
+        """Everything that the tiles depend on but the images, to find them again."""
+        plan = self.plan
+        asked = self.parameters if self.asked is None else self.asked
+        return {
+            **asked.keywords(),
+            "template": self.motif_given,
+            "search": "auto" if len(plan.frames) == 1 else plan.search,
+            "frames": None if len(plan.kept) == len(plan.drawn) else plan.kept.tolist(),
+            "picked": self.picked,
+            "lazy": lazy,
+        }

@@ -30,6 +30,8 @@ _TYPES: dict[str, Any] = {
     "source_x": np.float64,
 }
 _STAGES = ("motifs", "thresholds", "counts", "edges", "accepted_counts", "peak_scores")
+# No image is longer.
+_LONGEST_SIDE = 2**20
 _REJECTED: dict[str, Any] = {name: _TYPES[name] for name in ("frame", "y", "x", "score")}
 
 
@@ -259,7 +261,7 @@ class MatchTable:
         Raises
         ------
         ValueError
-            Something is missing, or the columns differ in length.
+            Something is missing or cannot be, or the columns differ in length.
         """
         known = (*_TYPES, *_STAGES, "rejected", "tile_shape", "upsample", "parent")
         missing = [name for name in known if name not in content]
@@ -268,17 +270,23 @@ class MatchTable:
         stages = [np.asarray(content[name]) for name in _STAGES]
         if not stages[0].ndim or any(part.shape[:1] != stages[0].shape[:1] for part in stages):
             raise ValueError(f"it has {', '.join(_STAGES)} of different numbers of searches")
-        height, width = (int(n) for n in np.asarray(content["tile_shape"]))
+        if len(stages[0]) == 0:
+            raise ValueError("it has no search")
+        parent = Alignment.from_dict(content["parent"])
+        rejected = content["rejected"]
+        missing = [name for name in _REJECTED if name not in rejected]
+        if missing:
+            raise ValueError(f"its rejected candidates have no {', '.join(missing)}")
         return cls(
-            columns=_same_length(_typed(content, _TYPES)),
-            rejected=_same_length(_typed(content["rejected"], _REJECTED)),
-            tile_shape=(height, width),
-            upsample=float(content["upsample"]),
+            columns=_checked(_typed(content, _TYPES), frames=range(parent.n_frames)),
+            rejected=_checked(_typed(rejected, _REJECTED), frames=range(-1, parent.n_frames)),
+            tile_shape=_tile_shape(content["tile_shape"]),
+            upsample=_upsample(content["upsample"]),
             stages=tuple(
                 StageRecord(
                     np.array(motif, np.float32),
                     np.array(threshold, np.float64),
-                    ScoreHistogram(np.array(counts, np.int64), np.array(edges, np.float64)),
+                    _histogram(counts, edges),
                     np.array(accepted, np.int64),
                     float(peak_score),
                 )
@@ -286,7 +294,7 @@ class MatchTable:
                     *stages, strict=True
                 )
             ),
-            parent=Alignment.from_dict(content["parent"]),
+            parent=parent,
         )
 
 
@@ -296,12 +304,44 @@ def _typed(
     return {name: np.array(columns[name], kind) for name, kind in types.items()}
 
 
-def _same_length(columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+def _checked(columns: dict[str, npt.NDArray[Any]], *, frames: range) -> dict[str, npt.NDArray[Any]]:
+    """Columns of one length, of frames that exist; only errors may be unknown."""
     n = columns["frame"].size
     for name, column in columns.items():
         if column.shape != (n,):
             raise ValueError(f"{name} has shape {column.shape} for {n} rows")
+        if not name.endswith("_error") and not np.isfinite(column).all():
+            raise ValueError(f"{name} holds NaN or infinite values")
+    frame = columns["frame"]
+    if n and not frames.start <= frame.min() <= frame.max() < frames.stop:
+        raise ValueError(
+            f"frame holds numbers from {frame.min()} to {frame.max()}; those of the series go "
+            f"from {frames.start} to {frames.stop - 1}"
+        )
     return columns
+
+
+def _tile_shape(value: Any) -> tuple[int, int]:
+    height, width = (int(n) for n in np.asarray(value))
+    if not 1 <= min(height, width) <= max(height, width) <= _LONGEST_SIDE:
+        raise ValueError(f"tile_shape {(height, width)} is that of no image")
+    return height, width
+
+
+def _upsample(value: Any) -> float:
+    upsample = float(value)
+    if not 0 < upsample < np.inf:
+        raise ValueError(f"upsample must be a number above 0, not {value!r}")
+    return upsample
+
+
+def _histogram(counts: Any, edges: Any) -> ScoreHistogram:
+    histogram = ScoreHistogram(np.array(counts, np.int64), np.array(edges, np.float64))
+    if histogram.edges.shape != (histogram.counts.size + 1,):
+        raise ValueError(
+            f"edges has shape {histogram.edges.shape} for {histogram.counts.size} counts"
+        )
+    return histogram
 
 
 def write_matches(signal: BaseSignal, table: MatchTable) -> None:
@@ -329,5 +369,5 @@ def matches_of(signal: BaseSignal) -> MatchTable:
         return MatchTable.from_dict(
             content.as_dictionary() if hasattr(content, "as_dictionary") else content
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{_PLACE} is corrupt: {error}. Cut the tiles again.") from error

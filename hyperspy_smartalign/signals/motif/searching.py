@@ -111,6 +111,8 @@ class Plan:
         How the frames that are drawn were scanned.
     messages : tuple of str
         What the user should know.
+    raw : Signal2D or None
+        The raw series that an aligned one still knew, where the tiles are cut out of that.
     """
 
     signal: BaseSignal
@@ -124,6 +126,7 @@ class Plan:
     origin: tuple[int, int] = (0, 0)
     scan: ScanGeometry | None = None
     messages: tuple[str, ...] = ()
+    raw: BaseSignal | None = None
 
     @classmethod
     def of(
@@ -186,6 +189,7 @@ class Plan:
             origin=(0, 0) if known is None or raw is None else known.canvas.origin,
             scan=known.scan if scan is None and known is not None else scan,
             messages=_messages(known, raw, search),
+            raw=raw if source is None else None,
         )
 
     @classmethod

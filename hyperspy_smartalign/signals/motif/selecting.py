@@ -13,6 +13,7 @@ from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.copying import with_data
 from hyperspy_smartalign.signals.motif.match_table import MatchTable, matches_of, write_matches
+from hyperspy_smartalign.signals.provenance.noting import note
 from hyperspy_smartalign.transforms import Alignment
 
 
@@ -31,6 +32,7 @@ def select_tiles(signal: BaseSignal, which: npt.ArrayLike | slice) -> BaseSignal
     if scan is not None and len(scan.rotation) > 1:
         _write_scan_of_some(result, scan, rows)
     recording.append_step(result, "select_tiles", {"tiles": rows})
+    note(result, "select_tiles", {"signal": signal}, {"which": rows})
     return result
 
 

@@ -13,6 +13,7 @@ from hyperspy_smartalign.signals.applying import apply_alignment
 from hyperspy_smartalign.signals.computing import compute_options
 from hyperspy_smartalign.signals.cropping import Window
 from hyperspy_smartalign.signals.progressing import progress_bar
+from hyperspy_smartalign.signals.provenance.states import digests_kept
 from hyperspy_smartalign.signals.retelling import retold
 from hyperspy_smartalign.signals.spectra.integrating import integrate
 
@@ -72,7 +73,7 @@ def _aligned(
     # None where there are no series axes: that is for integrate to say.
     dimension = max(signal.axes_manager.navigation_dimension - 2, 0) or None
     of_spectra = {name: keywords.pop(name) for name in _OF_SPECTRA if name in keywords}
-    with retold(_USER):
+    with retold(_USER), digests_kept():
         images = integrate(
             signal, signal_range, series_dimension=dimension, num_workers=num_workers
         )

@@ -14,6 +14,7 @@ from hyperspy.signals import BaseSignal
 from hyperspy_smartalign.parameters import ApplyParameters, ParameterError
 from hyperspy_smartalign.signals import wrapping
 from hyperspy_smartalign.signals.progressing import progress_bar
+from hyperspy_smartalign.signals.saving import save_signal
 from hyperspy_smartalign.signals.spectra.channels import selected
 from hyperspy_smartalign.signals.spectra.checkpoints import Checkpoint
 from hyperspy_smartalign.signals.spectra.drawing import draw, drawing_of
@@ -42,6 +43,7 @@ def applied_to_spectra(
     num_workers: int | None,
     lazy_output: bool | None,
     inputs: Sequence[Path] = (),
+    noted: Callable[[BaseSignal], None],
 ) -> BaseSignal:
     """Aligned spectra, diffraction patterns or images, or their sum or average.
 
@@ -65,6 +67,8 @@ def applied_to_spectra(
         As in the verb.
     inputs : sequence of Path
         Files that the series was put together from, where they are known.
+    noted : callable
+        Records in the result how it was made.
 
     Raises
     ------
@@ -109,6 +113,7 @@ def applied_to_spectra(
         resume=resume,
         overwrite=overwrite,
         lazy=lazy,
+        noted=noted,
         stacklevel=_USER,
     )
 
@@ -156,6 +161,7 @@ def made(
     resume: bool,
     overwrite: bool,
     lazy: bool,
+    noted: Callable[[BaseSignal], None],
     stacklevel: int,
 ) -> BaseSignal:
     """What `make` makes of a signal, in memory or in a file.
@@ -172,6 +178,8 @@ def made(
         As in the verb.
     lazy : bool
         Whether what is in a file stays there.
+    noted : callable
+        Records in the result how it was made.
     stacklevel : int
         As in `warnings.warn`, counted from the caller of this function.
 
@@ -185,11 +193,14 @@ def made(
             raise ParameterError(
                 "resume=True goes on with a file that an earlier call began, so it needs file=."
             )
-        return make(None)
+        result = make(None)
+        noted(result)
+        return result
     path = _output_path(file, signal, overwrite)
     parts = {**parts, "series": _source(signal)}
     with Checkpoint.open(path, parts, resume=resume, stacklevel=stacklevel + 1) as checkpoint:
         result = make(checkpoint)
+        noted(result)
         checkpoint.publish(partial(_save, result), overwrite=overwrite)
     # HyperSpy remembers where it saved, which was beside the final place.
     result.tmp_parameters.add_dictionary(
@@ -257,4 +268,4 @@ def _source(signal: BaseSignal) -> dict[str, Any]:
 
 
 def _save(signal: BaseSignal, path: Path) -> None:
-    signal.save(path, overwrite=True, **({"show_progressbar": False} if signal._lazy else {}))
+    save_signal(signal, path, **({"show_progressbar": False} if signal._lazy else {}))

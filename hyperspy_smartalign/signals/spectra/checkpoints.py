@@ -143,7 +143,10 @@ class Checkpoint:
         They are (0, {}) where the work starts anew.
         """
         found = self._found
-        return found.done, {name: np.load(self.folder / file) for name, file in found.files.items()}
+        return found.done, {
+            name: np.load(self.folder / file, allow_pickle=False)
+            for name, file in found.files.items()
+        }
 
     @contextlib.contextmanager
     def step(self, done: int, arrays: Callable[[], Arrays] = dict) -> Iterator[None]:
@@ -308,7 +311,7 @@ def _state_to_start_from(
         return State()
     try:
         state, recorded = read_state(folder)
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # reading a damaged state raises anything
         tell(
             f"the state of the earlier work on {str(path)!r} cannot be read "
             f"({type(error).__name__}: {error}), so the work starts anew.",

@@ -11,6 +11,7 @@ from hyperspy.signals import BaseSignal, Signal2D
 
 from hyperspy_smartalign.resampling.workers import run_tasks
 from hyperspy_smartalign.signals import recording
+from hyperspy_smartalign.signals.provenance.noting import note
 from hyperspy_smartalign.signals.spectra.channels import as_dense, selected, sum_dtype
 from hyperspy_smartalign.signals.validating import NotASeriesError, layout_of
 
@@ -65,6 +66,8 @@ def integrate(
     result = _image_series(signal, data)
     given = None if signal_range is None else [_builtin(number) for number in signal_range]
     recording.append_step(result, "integrate", {"signal_range": given})
+    parameters = {"signal_range": given, "series_dimension": series_dimension}
+    note(result, "integrate", {"signal": signal}, parameters)
     return result
 
 

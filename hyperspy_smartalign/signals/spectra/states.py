@@ -114,11 +114,14 @@ def read_state(folder: Path) -> tuple[State, dict[str, Any]]:
 
     Raises
     ------
-    OSError, EOFError, ValueError, KeyError, TypeError
-        It is damaged.
+    Exception
+        It is damaged; of what kind depends on the damage.
     """
     content = json.loads((folder / _STATE).read_text())
     state = State(int(content["done"]), dict(content["files"]), dict(content["details"]))
+    for file in (*state.files.values(), *state.details.get("least_bytes", {})):
+        if Path(file).name != file:
+            raise ValueError(f"{file!r} is no name of a file in this folder")
     for file in state.files.values():
         # Refuses a file that is cut short, and reads nothing but its beginning.
         np.load(folder / file, mmap_mode="r", allow_pickle=False)

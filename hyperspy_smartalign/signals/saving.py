@@ -1,0 +1,73 @@
+"""Save a signal, after a look at the room on the disk.
+
+The library that writes .hspy files ends the whole process when the disk gets full meanwhile, so
+that is found out before.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hyperspy.signals import BaseSignal
+
+# Headers, and chunks at the edges that are stored whole.
+_OVERHEAD = 1.02
+_LEAST_BYTES = 2**17
+
+
+def save_signal(signal: BaseSignal, path: Path, **options: Any) -> None:
+    """Save a signal; a file of that name is replaced, and nothing is asked.
+
+    Parameters
+    ----------
+    signal : BaseSignal
+    path : Path
+        The suffix chooses the format.
+    **options
+        Of HyperSpy's writer.
+
+    Raises
+    ------
+    OSError
+        The disk has no room for the pixels, not compressed, and the metadata; nothing was
+        written. Or the file cannot be written.
+    """
+    check_room(path, signal)
+    signal.save(path, overwrite=True, **options)
+
+
+def check_room(path: Path, signal: BaseSignal) -> None:
+    """Raise if a disk has no room for a signal.
+
+    Raises
+    ------
+    OSError
+        With how much is needed and how much is free.
+    """
+    described = (signal.metadata.as_dictionary(), signal.original_metadata.as_dictionary())
+    size = int(signal.data.nbytes) + sum(map(_bytes_of, described))
+    needed = int(size * _OVERHEAD) + _LEAST_BYTES
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise OSError(
+            errno.ENOSPC,
+            f"the result needs up to {needed / 1e6:.3g} MB in {str(path.parent)!r}, where "
+            f"{free / 1e6:.3g} MB are free; make room, or give a file on another disk.",
+        )
+
+
+def _bytes_of(content: Any) -> int:
+    """Bytes that metadata take, roughly."""
+    if isinstance(content, Mapping):
+        return sum(len(str(key)) + _bytes_of(value) for key, value in content.items())
+    if isinstance(content, list | tuple):
+        return sum(map(_bytes_of, content))
+    if isinstance(content, str):
+        return len(content)
+    nbytes = getattr(content, "nbytes", 8)
+    return int(nbytes) if isinstance(nbytes, int | np.integer) else 8
