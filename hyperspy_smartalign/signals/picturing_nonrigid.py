@@ -87,7 +87,14 @@ def plot_comparison(signal: BaseSignal, before: BaseSignal, **keywords: Any) -> 
 
 def plot_similarity(signal: BaseSignal, **keywords: Any) -> Any:
     """Correlation of each frame with the mean of the others, before and after."""
-    record = recording.nonrigid_of(signal)
+    try:
+        record = recording.nonrigid_of(signal)
+    except ValueError as error:
+        if not recording.has_pairs(signal):
+            raise
+        raise ValueError(
+            f"{error} How alike the pairs are that align_rigid compared, plot_shifts() shows."
+        ) from error
     return plotting.plot_similarity(
         record.similarity_before,
         record.similarity,

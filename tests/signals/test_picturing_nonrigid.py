@@ -192,6 +192,12 @@ def test_what_does_not_fit_is_refused(aligned, series, rigid) -> None:
             getattr(rigid.smartalign, plot)()
 
 
+@pytest.mark.filterwarnings("ignore:the shift of frame:UserWarning")
+def test_the_similarity_of_pairs_is_found(series) -> None:
+    with pytest.raises(ValueError, match=r"plot_shifts\(\) shows"):
+        series.align_rigid(refinements=0).smartalign.plot_similarity()
+
+
 def test_the_summary_of_the_command_line(aligned, series, tmp_path) -> None:
     from hyperspy_smartalign.cli.figures import save_summary
 
