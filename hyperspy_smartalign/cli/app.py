@@ -13,6 +13,9 @@ from hyperspy_smartalign.cli.demo import demo
 from hyperspy_smartalign.cli.info import info
 from hyperspy_smartalign.cli.motif import motif
 from hyperspy_smartalign.cli.nonrigid import nonrigid
+from hyperspy_smartalign.cli.quality import quality
+from hyperspy_smartalign.cli.report import report
+from hyperspy_smartalign.cli.rerun import rerun
 from hyperspy_smartalign.cli.rigid import rigid
 
 _EPILOG = """\
@@ -30,7 +33,7 @@ def smartalign() -> None:
     """
 
 
-for _command in (demo, info, rigid, nonrigid, motif, apply, clean_up):
+for _command in (demo, info, rigid, nonrigid, motif, apply, rerun, quality, report, clean_up):
     smartalign.add_command(_command)
 
 

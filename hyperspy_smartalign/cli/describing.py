@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hyperspy_smartalign.series.checks import listed
+from hyperspy_smartalign.series.geometry_words import geometry_text
 
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
-    from hyperspy_smartalign.series.geometry import ScanGeometry
     from hyperspy_smartalign.transforms.alignment import Alignment
 
-_TIMES = {
-    "dwell_time": "dwell",
-    "line_time": "line",
-    "flyback_time": "flyback",
-    "frame_time": "frame",
-    "frame_gap": "gap between frames",
-}
 _BYTE_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 _PER_LINE = 10
-_SIDES = ("left", "right", "top", "bottom")
-_TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def signal_lines(signal: BaseSignal, *, steps: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -147,21 +138,6 @@ def drift_text(alignment: Alignment) -> str:
     return ", ".join(f"{name} {words}" for name, words in rates if words)
 
 
-def geometry_text(geometry: ScanGeometry) -> str:
-    """Directions, rotations and times of a scan."""
-    parts = [f"lines {geometry.fast_direction}"]
-    if any(geometry.rotation):
-        parts.append(f"rotation {_repeated(geometry.rotation)}")
-    parts += [
-        f"{word} {_time(getattr(geometry, name))}"
-        for name, word in _TIMES.items()
-        if getattr(geometry, name) is not None
-    ]
-    if geometry.source:
-        parts.append(f"from {geometry.source}")
-    return ", ".join(parts)
-
-
 def _shape(signal: BaseSignal, frame: str) -> str:
     manager = signal.axes_manager
     axes = manager.signal_axes
@@ -243,52 +219,12 @@ def _steps_lines(steps: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 def _changed(name: str, parameters: dict[str, Any]) -> str:
     """The parameters of a step that differ from their defaults, where those are known."""
-    from hyperspy_smartalign.parameters import (
-        ApplyParameters,
-        NonrigidParameters,
-        PrepareParameters,
-        RigidParameters,
-        TemplateParameters,
-    )
+    from hyperspy_smartalign.parameters import TOOLS, recorded_text
 
-    tools = {
-        "align_nonrigid": NonrigidParameters,
-        "align_rigid": RigidParameters,
-        "apply_alignment": ApplyParameters,
-        "prepare": PrepareParameters,
-        "template_match": TemplateParameters,
-    }
-    if name in tools:
-        known = {key: parameters[key] for key in tools[name].names() if key in parameters}
+    if name in TOOLS:
+        known = {key: parameters[key] for key in TOOLS[name].names() if key in parameters}
         more = {key: value for key, value in parameters.items() if key not in known}
-        parameters = {**tools[name].from_dict(known).changed(), **more}
+        parameters = {**TOOLS[name].from_dict(known).changed(), **more}
     if not parameters:
         return ""
-    return ": " + ", ".join(f"{key} {_short(value)}" for key, value in parameters.items())
-
-
-def _short(value: Any) -> str:
-    if hasattr(value, "as_dictionary"):
-        value = value.as_dictionary()
-    if isinstance(value, Mapping):
-        # Files put the sides of a region in alphabetical order.
-        names = sorted(value, key=lambda name: _SIDES.index(name) if name in _SIDES else -1)
-        return " ".join(f"{name} {_short(value[name])}" for name in names)
-    if isinstance(value, np.ndarray) and value.ndim > 1:
-        return f"array of {value.shape}"
-    if isinstance(value, (list, tuple, np.ndarray)) and len(value) > 4:
-        return f"{value[0]} to {value[-1]} ({len(value)})"
-    return str(value)
-
-
-def _repeated(angles: Sequence[float]) -> str:
-    distinct = sorted(set(angles))
-    text = "/".join(f"{angle:g}" for angle in distinct[:4])
-    return f"{text}{'/...' if len(distinct) > 4 else ''} degrees"
-
-
-def _time(seconds: float) -> str:
-    for factor, unit in _TIME_UNITS:
-        if seconds >= factor:
-            return f"{seconds / factor:.4g} {unit}"
-    return f"{seconds:.4g} s"
+    return ": " + ", ".join(f"{key} {recorded_text(value)}" for key, value in parameters.items())

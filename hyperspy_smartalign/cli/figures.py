@@ -12,6 +12,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
+    from hyperspy_smartalign.signals.quality.quality import Quality
+
 _RESOLUTION = 110
 # Of the figure of a search, in inches: width, and heights of the image and of four stages.
 _WIDTH = 8.4
@@ -69,6 +71,15 @@ def save_motif(tiles: BaseSignal, searched: BaseSignal, path: Path) -> None:
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=heights).ravel()
     tiles.smartalign.plot_matches(image, fig=upper)
     tiles.smartalign.plot_motif(fig=lower)
+    save_and_close(figure, path, dots_per_inch=_RESOLUTION)
+
+
+def save_quality(quality: Quality, path: Path) -> None:
+    """Draw all panels of what was measured into a file; its suffix is the format."""
+    from hyperspy_smartalign.plotting.style import save_and_close
+
+    made = quality.plot()
+    figure: Any = next(iter(made.values())).figure.canvas.figure
     save_and_close(figure, path, dots_per_inch=_RESOLUTION)
 
 

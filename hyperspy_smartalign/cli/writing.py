@@ -8,7 +8,12 @@ from pathlib import Path
 
 import click
 
-from hyperspy_smartalign.signals.writing import SIGNAL_SUFFIXES, check_folder, written_aside
+from hyperspy_smartalign.signals.writing import (
+    SIGNAL_SUFFIXES,
+    check_folder,
+    check_outputs,
+    written_aside,
+)
 
 __all__ = [
     "ALIGNMENT_SUFFIXES",
@@ -17,6 +22,7 @@ __all__ = [
     "SERIES_SUFFIXES",
     "OutputPath",
     "check_folder",
+    "check_outputs",
     "written_aside",
 ]
 

@@ -14,8 +14,20 @@ from hyperspy_smartalign.parameters._motif import TemplateParameters
 from hyperspy_smartalign.parameters._nonrigid import NonrigidParameters
 from hyperspy_smartalign.parameters._preparing import PrepareParameters, RampParameters
 from hyperspy_smartalign.parameters._rigid import RigidParameters
+from hyperspy_smartalign.parameters._wording import recorded_text
+
+TOOLS: dict[str, type[Parameters]] = {
+    "align_nonrigid": NonrigidParameters,
+    "align_rigid": RigidParameters,
+    "apply_alignment": ApplyParameters,
+    "prepare": PrepareParameters,
+    "remove_ramp": RampParameters,
+    "template_match": TemplateParameters,
+}
+"""The parameters of each step that a record can hold."""
 
 __all__ = [
+    "TOOLS",
     "ApplyParameters",
     "NonrigidParameters",
     "ParameterError",
@@ -26,4 +38,5 @@ __all__ = [
     "RigidParameters",
     "TemplateParameters",
     "documented",
+    "recorded_text",
 ]

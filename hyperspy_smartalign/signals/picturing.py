@@ -59,19 +59,39 @@ def plot_average(signal: BaseSignal, *, source: BaseSignal | None = None, **keyw
             "Give the series as it was recorded: plot_average(source=series)."
         )
     after = average_of(signal, alignment)
-    if source is None:
-        before = _moved_back(images_of(signal), alignment)
-    else:
-        check_fits(alignment, layout_of(source))
-        before = _mean(images_of(source), alignment)
     return plotting.plot_average(
-        before,
+        average_before(signal, alignment, source=source),
         after,
         origin=alignment.canvas.origin,
         scale=alignment.frame_scale,
         units=alignment.frame_units,
         **keywords,
     )
+
+
+def average_before(
+    signal: BaseSignal, alignment: Alignment, *, source: BaseSignal | None
+) -> npt.NDArray[np.floating]:
+    """Average of the frames that took part as they were recorded, on the grid of the raw frames.
+
+    Parameters
+    ----------
+    signal : BaseSignal
+        The aligned series.
+    alignment : Alignment
+        That it carries.
+    source : BaseSignal or None
+        The series as it was recorded. None: the aligned frames are moved back.
+
+    Raises
+    ------
+    AlignmentMismatchError
+        The source is not what the alignment was made for.
+    """
+    if source is None:
+        return _moved_back(images_of(signal), alignment)
+    check_fits(alignment, layout_of(source))
+    return _mean(images_of(source), alignment)
 
 
 def is_one_frame(signal: BaseSignal) -> bool:
