@@ -20,7 +20,7 @@ from .condensing import group_members, low_snr_shifts, spread_over_frames
 from .consensus import find_consensus
 from .drift_prior import DriftPrior, likely_moves, path_cost
 from .hops import HopCheck, check_hops, search_radius
-from .options import fourier_options, largest_shift
+from .options import fourier_options, largest_shift, parameters_on_grid
 from .pairs import PairCandidates, choose_pairs, measure_pairs
 from .prefilter import prefilter_frame
 from .refinement import Refined, refine_shifts
@@ -36,6 +36,7 @@ from .solving import (
 )
 from .spectra import MODEL_ERRORS, Spectra, series_spectra, white_noise_variance
 from .store import FrameSource, FrameStore
+from .whitening import WhitenedFrames, Whitening, find_whitening
 
 __all__ = ["NotAlignableError", "align_frames"]
 
@@ -527,7 +528,44 @@ def align_frames(
             + "; ".join(f"frame {i}: {text}" for i, text in sorted(reasons.items())[:5])
         )
 
-    solution = _best_solution(store, used, reasons, parameters, num_workers, report, watch)
+    whitening = find_whitening(store.frame, np.flatnonzero(used), store.shape)
+    if whitening is None:
+        return _measured(store, used, reasons, parameters, num_workers, report, watch)
+    white = FrameStore(
+        WhitenedFrames(frames, whitening, region), keep=store.keeps, num_workers=num_workers
+    )
+    del store
+    result = _measured(
+        white,
+        used,
+        reasons,
+        parameters_on_grid(parameters, whitening),
+        num_workers,
+        report,
+        None if watch is None else partial(_tell_of_frames, watch, whitening),
+    )
+    return result.on_frames(whitening.step, whitening.filled)
+
+
+def _tell_of_frames(watch: Watch, whitening: Whitening, found: object) -> None:
+    """Tell in pixels of the frames what was found on the grid of a whitening."""
+    if isinstance(found, PairsMeasured):
+        found = replace(found, shifts=found.shifts * whitening.step)
+    watch(found)
+
+
+def _measured(
+    store: FrameStore,
+    used: BoolArray,
+    reasons: dict[int, str],
+    parameters: RigidParameters,
+    num_workers: int | None,
+    progress: Progress,
+    watch: Watch | None,
+) -> RigidResult:
+    """The registration of the frames of a store, in its pixels."""
+    n = len(store)
+    solution = _best_solution(store, used, reasons, parameters, num_workers, progress, watch)
     state, refined, margin = solution.state, solution.refined, solution.margin
     estimate = solution.estimate
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +87,8 @@ class RigidResult:
         Why each frame was excluded; empty for the others.
     pairs : PairTable
     noise : NoiseModel
-        Variance of a pixel against its intensity.
+        Variance of a pixel against its intensity. Of frames that were smoothed or resampled, that
+        of white noise which has their density at low frequencies.
     messages : tuple of str
         What the user should know, in plain words.
     """
@@ -105,3 +106,26 @@ class RigidResult:
     def hop_probability(self) -> npt.NDArray[np.float64]:
         """Probability (n,) that a frame's shift is another maximum than the right one."""
         return np.asarray(1.0 / (1.0 + np.exp(np.clip(self.hop_margin, -700, 700))))
+
+    def on_frames(self, step: tuple[float, float], filled: float = 1.0) -> RigidResult:
+        """What was found on a coarser grid, in pixels of the frames.
+
+        Parameters
+        ----------
+        step : (y, x)
+            Pixels of the frame that a pixel of the grid stands for.
+        filled : float
+            Share of the grid's frequencies in which there is noise.
+        """
+        area = step[0] * step[1] / filled
+        return replace(
+            self,
+            shifts=self.shifts * step,
+            precision=self.precision * step / np.sqrt(filled),
+            pairs=replace(self.pairs, shifts=self.pairs.shifts * step),
+            noise=NoiseModel(
+                offset=self.noise.offset * area,
+                gain=self.noise.gain * area,
+                floor=self.noise.floor * area,
+            ),
+        )

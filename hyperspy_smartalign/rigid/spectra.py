@@ -25,7 +25,14 @@ from .weighting import (
 )
 from .windows import window_2d
 
-__all__ = ["FourierOptions", "Spectra", "crop_half_plane", "series_spectra", "white_noise_variance"]
+__all__ = [
+    "FourierOptions",
+    "Spectra",
+    "crop_half_plane",
+    "half_plane_of_mask",
+    "series_spectra",
+    "white_noise_variance",
+]
 
 #: Share of a spectral component that may differ between frames; the second is tried where the
 #: first leaves doubt. Measured: the first leaves fewest hops on long series of 256 x 256, the
@@ -172,7 +179,14 @@ def crop_half_plane(
     return cut
 
 
-def _half_plane_of_mask(mask: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+def half_plane_of_mask(mask: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """A user's mask, (h, w) with zero frequency in the middle, on the half plane.
+
+    Raises
+    ------
+    ValueError
+        It has another shape, or holds what is no weight.
+    """
     values = np.asarray(mask, np.float64)
     if values.shape != shape:
         raise ValueError(
@@ -257,7 +271,7 @@ def series_spectra(
 
     def passed_band() -> npt.NDArray[np.float32]:
         if isinstance(options.weighting, np.ndarray):
-            band = _half_plane_of_mask(options.weighting, shape)
+            band = half_plane_of_mask(options.weighting, shape)
         elif options.weighting == "auto":
             band = np.ones(fourier_radius(shape).shape, np.float32)
         else:
