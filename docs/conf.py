@@ -17,13 +17,13 @@ HERE = Path(__file__).resolve().parent
 # nbsphinx looks for pandoc on the path; pip has it in a package of its own.
 os.environ["PATH"] += os.pathsep + str(Path(pypandoc.get_pandoc_path()).parent)
 
-# Sphinx reads only what lies below this folder.
-shutil.copytree(
-    HERE.parent / "notebooks",
-    HERE / "generated" / "notebooks",
-    ignore=shutil.ignore_patterns(".ipynb_checkpoints"),
-    dirs_exist_ok=True,
-)
+# Sphinx reads only what lies below this folder. What .ci/run has executed already stays.
+NOTEBOOKS = HERE / "generated" / "notebooks"
+NOTEBOOKS.mkdir(parents=True, exist_ok=True)
+for notebook in (HERE.parent / "notebooks").glob("*.ipynb"):
+    executed = NOTEBOOKS / notebook.name
+    if not executed.exists() or executed.stat().st_mtime < notebook.stat().st_mtime:
+        shutil.copyfile(notebook, executed)
 
 # The gallery closes figures itself; on a screenless machine HyperSpy's plots cannot be shown.
 warnings.filterwarnings("ignore", message=".*non-interactive.*")
@@ -49,6 +49,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "sphinx-mathjax-offline",
 ]
@@ -56,7 +57,7 @@ exclude_patterns = [
     "_build",
     "examples",
     "benchmarks_table.rst",
-    "benchmarks_nonrigid_table.rst",
+    "benchmarks_*_table.rst",
     # What the gallery offers for download is not a page of its own.
     "auto_examples/*.ipynb",
     "auto_examples/*.py",
@@ -76,7 +77,8 @@ autosummary_ignore_module_all = False
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
-nbsphinx_execute = "always"
+# Those that hold no outputs.
+nbsphinx_execute = "auto"
 nbsphinx_timeout = 900
 nbsphinx_requirejs_path = ""
 nbsphinx_widgets_path = ""

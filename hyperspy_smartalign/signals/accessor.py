@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, overload
 
+from hyperspy_smartalign.signals.members.judging import Judging
 from hyperspy_smartalign.signals.members.measuring import Measuring
 from hyperspy_smartalign.signals.members.motifs import Motifs
 from hyperspy_smartalign.signals.members.plots import Plots
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from hyperspy.signals import BaseSignal
 
 
-class SmartAlign(Processing, Results, Plots, Measuring, Motifs, TileMembers):
+class SmartAlign(Processing, Results, Plots, Measuring, Judging, Motifs, TileMembers):
     """What hyperspy_smartalign can do with one signal, beside the verbs.
 
     Reached as ``signal.smartalign``. It holds nothing but the signal.
