@@ -10,6 +10,7 @@ exact for counts and tends to the Gaussian likelihood for large a.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ from .peaks import best_maxima
 from .reference import LEAST_COVERAGE, Reference, build_reference
 from .store import FrameStore
 
-__all__ = ["HopCheck", "check_hops", "search_radius"]
+__all__ = ["HopCheck", "check_hops", "repeat_distance", "search_radius"]
 
 DoubleArray = npt.NDArray[np.float64]
 
@@ -71,6 +72,43 @@ class HopCheck:
     scale: float
 
 
+def repeat_distance(
+    image: npt.NDArray[np.floating],
+    seen: npt.NDArray[np.bool_] | None = None,
+    *,
+    gain: npt.NDArray[np.floating] | float = 1.0,
+) -> float:
+    """Distance at which an image repeats, px; NaN where it does not.
+
+    That of the nearest other maximum of its autocorrelation that is worth the name.
+
+    Parameters
+    ----------
+    image : (h, w) array
+        Its mean level taken off; 0 where nothing was seen.
+    seen : (h, w) bool, optional
+        Where something was; everywhere unless given.
+    gain : (h, w // 2 + 1) array, optional
+        Factor on its spectrum, such as that of a noise filter.
+    """
+    shape = image.shape
+    power = np.abs(fft.rfft2(image) * gain) ** 2
+    power[0, 0] = 0.0
+    auto = fft.irfft2(power, s=shape)
+    if not auto[0, 0] > 0:
+        return math.nan
+    mask = np.ones(shape, np.float32) if seen is None else seen.astype(np.float32)
+    overlap = fft.irfft2(np.abs(fft.rfft2(mask)) ** 2, s=shape)
+    enough = overlap > 0.3 * overlap[0, 0]
+    rise = np.where(enough, overlap[0, 0] / np.where(enough, overlap, 1.0), 0.0)
+    positions, scores = best_maxima(
+        (auto / auto[0, 0])[None].astype(np.float32), rise[None].astype(np.float32), count=16
+    )
+    distance = np.hypot(*positions[0].T)
+    repeats = distance[(distance > OWN_PEAK) & (scores[0] > 0.3)]
+    return float(repeats.min()) if len(repeats) else math.nan
+
+
 def search_radius(reference: Reference) -> int:
     """How far to look for other places: one and a half times the distance of the image's repeats.
 
@@ -87,20 +125,8 @@ def search_radius(reference: Reference) -> int:
     mean = np.where(
         seen > 0.5, reference.total[place] / np.maximum(seen, 1.0) - reference.level, 0.0
     ).astype(np.float32)
-    power = np.abs(fft.rfft2(mean) * reference.gain) ** 2
-    power[0, 0] = 0.0
-    auto = fft.irfft2(power, s=(h, w))
-    if not auto[0, 0] > 0:
-        return min(24, size // 4)
-    overlap = fft.irfft2(np.abs(fft.rfft2((seen > 0.5).astype(np.float32))) ** 2, s=(h, w))
-    enough = overlap > 0.3 * overlap[0, 0]
-    gain = np.where(enough, overlap[0, 0] / np.where(enough, overlap, 1.0), 0.0)
-    positions, scores = best_maxima(
-        (auto / auto[0, 0])[None].astype(np.float32), gain[None].astype(np.float32), count=16
-    )
-    distance = np.hypot(*positions[0].T)
-    repeats = distance[(distance > OWN_PEAK) & (scores[0] > 0.3)]
-    reach = 1.5 * float(repeats.min()) + 2.0 if len(repeats) else 24.0
+    nearest = repeat_distance(mean, seen > 0.5, gain=reference.gain)
+    reach = 24.0 if math.isnan(nearest) else 1.5 * nearest + 2.0
     return int(np.clip(np.ceil(reach), 12, size // 4))
 
 

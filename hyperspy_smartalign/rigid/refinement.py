@@ -180,6 +180,17 @@ def _correlation(moments: DoubleArray) -> float:
     return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
 
 
+def _noise_of_mean(count: FloatArray, denoised: float) -> float:
+    """What the noise of the mean adds to the standard error of a shift, as a factor.
+
+    Where the mean has slopes, which is where a shift shows, its filter lets all noise pass, and
+    not only the share of it that it leaves on average.
+    """
+    seen = count[count >= 1.0]
+    others = float(seen.mean()) if seen.size else 1.0
+    return float(np.sqrt((1.0 + 1.0 / others) / (1.0 + denoised / others)))
+
+
 def refine_shifts(
     store: FrameStore,
     shifts: DoubleArray,
@@ -246,6 +257,7 @@ def refine_shifts(
             normal, right, bins[index], moments,
         )  # fmt: skip
         step, precision[index], contrast[index], contrast_error[index] = _solve(normal, right)
+        precision[index] *= _noise_of_mean(template.count, denoised)
         length = float(np.hypot(*step))
         steps[index] = step * min(1.0, LONGEST_STEP / length) if length > 0 else step
         similarity[index] = _correlation(moments)

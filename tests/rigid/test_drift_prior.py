@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hyperspy_smartalign.rigid.drift_prior import LEAST_STEP, DriftPrior, likely_moves, path_cost
+from hyperspy_smartalign.rigid.drift_prior import (
+    BOTH_START,
+    BY_DRIFT,
+    BY_PIXELS,
+    LEAST_STEP,
+    DriftPrior,
+    likely_moves,
+    margin_on_path,
+    path_cost,
+)
 from hyperspy_smartalign.rigid.hops import HopCheck
 
 CELL = 16.0
@@ -91,3 +100,40 @@ def test_frames_without_another_place_stay(path):
     nowhere.places[:] = np.nan
     nowhere.odds[:] = -np.inf
     assert not likely_moves(nowhere, path, np.ones(12, bool), DriftPrior.of(path)).any()
+
+
+class TestOddsOnThePath:
+    """Log-odds by the pixels, and by the drift."""
+
+    steady = np.outer(np.arange(12), [1.5, -0.7])
+    used = np.ones(12, bool)
+
+    def test_a_steady_drift_speaks_for_all_places(self):
+        margin = margin_on_path(np.zeros(12), self.steady, self.used, 16.0)
+        # Two steps that a hop would spoil, and one at the ends.
+        step = 1.5 * np.log1p(64.0)
+        np.testing.assert_allclose(margin[1:-1], BOTH_START + BY_DRIFT * 2 * step, rtol=1e-6)
+        np.testing.assert_allclose(margin[[0, -1]], BOTH_START + BY_DRIFT * step, rtol=1e-6)
+
+    def test_a_frame_that_hopped_is_found(self):
+        path = self.steady.copy()
+        path[5] += [0.0, 16.0]
+        margin = margin_on_path(np.full(12, 3.0), path, self.used, 16.0)
+        assert margin[5] < -2.5
+        assert (np.delete(margin, 5) > 0).all()
+
+    def test_of_a_wild_drift_nothing_is_known(self):
+        wild = np.random.default_rng(0).normal(scale=40.0, size=(12, 2)).cumsum(axis=0)
+        margin = margin_on_path(np.full(12, 3.0), wild, self.used, 16.0)
+        assert (np.abs(margin - BOTH_START - BY_PIXELS * 3.0) < 0.5).all()
+
+    def test_frames_that_take_no_part_stay_unknown(self):
+        used = self.used.copy()
+        used[4] = False
+        margin = margin_on_path(np.where(used, 1.0, np.nan), self.steady, used, 16.0)
+        assert np.isnan(margin[4])
+        assert (margin[used] > 0.5).all()
+
+    def test_one_frame_has_no_path(self):
+        margin = margin_on_path([2.0], [[0.0, 0.0]], np.ones(1, bool), 16.0)
+        np.testing.assert_array_equal(margin, [2.0])

@@ -7,7 +7,7 @@ import pytest
 
 from hyperspy_smartalign.data import lattice, lattice_recipe, simulate_stack
 from hyperspy_smartalign.quality.noise import NoiseModel
-from hyperspy_smartalign.rigid.hops import CERTAIN, check_hops, search_radius
+from hyperspy_smartalign.rigid.hops import CERTAIN, check_hops, repeat_distance, search_radius
 from hyperspy_smartalign.rigid.refinement import refine_shifts
 from hyperspy_smartalign.rigid.store import FrameStore
 
@@ -177,3 +177,12 @@ def test_scatter_is_believed_unless_bold(checked):
     assert bold.scale == 1.0
     assert careful.scale < 0.5
     assert np.ptp(careful.margin) < np.ptp(bold.margin)
+
+
+def test_the_distance_at_which_an_image_repeats():
+    y, x = np.mgrid[:96, :120]
+    lattice = np.cos(2 * np.pi * y / 12) + np.cos(2 * np.pi * x / 15)
+    np.testing.assert_allclose(repeat_distance(lattice), 12.0, atol=0.3)
+    blob = np.exp(-((y - 48) ** 2 + (x - 60) ** 2) / 200)
+    assert np.isnan(repeat_distance(blob - blob.mean()))
+    assert np.isnan(repeat_distance(np.zeros((32, 32))))

@@ -158,3 +158,13 @@ def test_workers_and_progress(source, crystal_series):
     np.testing.assert_allclose(two.shifts, one.shifts, atol=1e-6)
     assert told[-1] == (10, 10)
     assert (start == near(crystal_series.truth.shifts)).all()
+
+
+def test_the_noise_of_few_other_frames_counts_in_the_error(source):
+    """Two others have half the noise of one frame, all of it where the image has slopes."""
+    simulated = simulate_stack(shape=(112, 96), frames=3, dose=20, drift=(0, 0), drift_walk=0)
+    found = refined(source, simulated.stack, np.zeros((3, 2)))
+    # The rim of the mean, 6 px wide, is not trusted.
+    inside = 100 * 84 / (112 * 96)
+    expected = simulated.truth.cramer_rao_shift() * np.sqrt(1.5 / inside)
+    np.testing.assert_allclose(np.sqrt(np.mean(found.precision**2, axis=0)), expected, rtol=0.06)

@@ -33,6 +33,10 @@ from hyperspy_smartalign.transforms import (
 # Frames that leave less than this part of the width or height in common with others take no part.
 _LEAST_OVERLAP = 0.25
 _FEWEST_PIXELS = 16
+_HOW = (
+    "quality(source=series), or quality(source=signal.smartalign.find_source()), which reads it "
+    "again from the files that a saved result records"
+)
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,7 @@ def _scene(signal: BaseSignal, source: BaseSignal | None) -> _Scene:
     else:
         messages.append(
             "The series as it was recorded is not at hand, so that nothing can be said of the "
-            "stages before this one. Give it: signal.smartalign.quality(source=series)."
+            f"stages before this one, and less of the errors. Give it: {_HOW}."
         )
         there = Translation(-np.array(alignment.canvas.origin, np.float64))
         drawings = {
@@ -285,7 +289,7 @@ def _aligned_stream(signal: BaseSignal, alignment: Alignment, messages: list[str
     if is_one_frame(signal):
         raise ValueError(
             f"{signal!r} is one frame, which does not tell how the frames agree. Give the series "
-            "as it was recorded: quality(source=series)."
+            f"as it was recorded: {_HOW}."
         )
     stream = _stream(signal, messages)
     expected = (alignment.n_frames, *alignment.canvas.shape)
@@ -294,7 +298,7 @@ def _aligned_stream(signal: BaseSignal, alignment: Alignment, messages: list[str
             f"the alignment that the signal carries made {expected[0]} frames of {expected[1:]} px "
             f"(y, x), and the signal has {stream.shape[0]} of {stream.shape[1:]} px. Measure the "
             "quality before slicing or rebinning, or give the series as it was recorded: "
-            "quality(source=series)."
+            f"{_HOW}."
         )
     return stream
 

@@ -24,11 +24,9 @@ from hyperspy_smartalign.quality.held_out import HeldOut, held_out
 from hyperspy_smartalign.quality.line_motion import left_motion
 from hyperspy_smartalign.quality.precision import Precision, resolved_frequency
 from hyperspy_smartalign.quality.verdicts import (
-    SMOOTH,
     Level,
     Resolution,
     Verdict,
-    largest_jump,
     verdict_on_closure,
     verdict_on_errors,
     verdict_on_frames,
@@ -37,6 +35,8 @@ from hyperspy_smartalign.quality.verdicts import (
     verdict_on_limit,
     verdict_on_resolution,
 )
+from hyperspy_smartalign.rigid.drift_prior import margin_on_path
+from hyperspy_smartalign.rigid.hops import repeat_distance
 from hyperspy_smartalign.signals.quality.gathering import gather
 from hyperspy_smartalign.signals.quality.stages import Evidence
 from hyperspy_smartalign.transforms import Affine, Alignment, Field, Translation
@@ -203,11 +203,17 @@ def precision_of(evidence: Evidence, spectral: object = None) -> Precision | Non
         )
         jitter = np.sqrt(examined.jitter)
         corrected = np.sqrt(np.mean([np.mean(f.found**2, axis=0) for f in examined.lines], axis=0))
+        if evidence.frames is None:
+            # Aligned pixels do not tell how the lines moved before, nor how noisy they were.
+            jitter = np.full(3, np.nan)
+            noise = noise if evidence.noise is None else evidence.noise
+            bound = _shift_bound(evidence, alignment, noise)
         if model == "lines":
             variances = np.array([np.mean(f.claimed, axis=0) for f in examined.lines])
             known = all(np.isfinite(f.reported).all() for f in examined.lines)
             line_error = np.sqrt(variances.mean(0)) if known else unknown
-            bound_of_lines, resolved = _line_bound(evidence, alignment, examined)
+            if evidence.frames is not None:
+                bound_of_lines, resolved = _line_bound(evidence, alignment, examined)
     line_time = None if evidence.scan is None else evidence.scan.line_time
     return Precision(
         model=model,  # type: ignore[arg-type]
@@ -324,7 +330,8 @@ def frames_of_quality(evidence: Evidence, spectral: object = None) -> FrameQuali
     if alignment is not None:
         reasons = list(alignment.exclusion_reasons)
         if alignment.hop_margin is not None:
-            hops = 1.0 / (1.0 + np.exp(np.clip(alignment.hop_margin, -700, 700)))
+            margin = _margin(evidence, alignment, alignment.hop_margin)
+            hops = 1.0 / (1.0 + np.exp(np.clip(margin, -700, 700)))
     for index in np.flatnonzero(excluded):
         reasons[index] = reasons[index] or "shows too little of what the others show"
     return frame_quality(
@@ -337,9 +344,16 @@ def frames_of_quality(evidence: Evidence, spectral: object = None) -> FrameQuali
         excluded=excluded,
         reasons=reasons,
         hop_probability=hops,
-        weigh_hops=alignment is None
-        or not largest_jump(alignment.shifts[evidence.members]) < SMOOTH,
     )
+
+
+def _margin(evidence: Evidence, alignment: Alignment, margin: DoubleArray) -> DoubleArray:
+    """Log-odds (n,) that frames are in their places, by their pixels and by the drift."""
+    average = evidence.stages[evidence.final].average
+    distance = repeat_distance(average - average.mean())
+    if np.isnan(distance):
+        return margin
+    return margin_on_path(margin, alignment.shifts, ~np.isnan(margin), distance)
 
 
 def frame_weights(signal: BaseSignal, source: BaseSignal | None = None) -> DoubleArray:
@@ -418,11 +432,19 @@ def verdicts_of(
         verdicts.append(verdict_on_errors(precision, scale=scale, units=units))
     if frames is not None:
         if evidence.alignment is not None:
-            shifts = evidence.alignment.shifts[evidence.members]
-            verdicts.append(verdict_on_hops(frames, jump=largest_jump(shifts)))
-        verdicts.append(verdict_on_frames(frames))
+            verdicts.append(verdict_on_hops(frames))
+        verdicts.append(verdict_on_frames(frames, aligned=evidence.alignment is not None))
     if closure is not None:
         verdicts.append(verdict_on_closure(closure))
+    elif evidence.pairs is not None and not evidence.pairs.accepted.any():
+        verdicts.append(
+            Verdict(
+                "closure",
+                "bad",
+                f"None of the {len(evidence.pairs.accepted)} pairs of frames agrees with the "
+                "shifts of the frames, which are thus not known.",
+            )
+        )
     if held_out is not None:
         verdicts.append(verdict_on_help(held_out))
     elif evidence.alignment is not None and _model(evidence.alignment) == "fields":
@@ -436,7 +458,7 @@ def verdicts_of(
         )
     if evidence.nonrigid is not None and evidence.nonrigid.undetermined:
         words = evidence.nonrigid.undetermined
-        level: Level = "good" if words.startswith("Only a shift common") else "caution"
+        level: Level = "good" if words.startswith("Only a shift common") else "unknown"
         verdicts.append(Verdict("undetermined", level, words))
     return tuple(verdicts)
 

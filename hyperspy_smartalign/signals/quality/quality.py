@@ -275,11 +275,11 @@ class Quality:
         Raises
         ------
         ValueError
-            The signal carries no pairs.
+            No three frames of which all pairs were measured and accepted.
         """
         from hyperspy_smartalign.plotting.closure import plot_closure
 
-        known = self._known("closure", "the signal carries no shifts of pairs of frames")
+        known = self._known("closure", "no three frames have shifts of all their pairs")
         return plot_closure(known, **keywords)
 
     def plot_frames(self, **keywords: Any) -> Any:

@@ -100,11 +100,11 @@ def test_weights_against_damage_are_nearer_to_the_truth(damaged):
     first = made.series.inav[: found.best_count].smartalign.average().data
     # Found 0.131 bits a pixel weighted, 0.109 and 0.104 otherwise.
     assert held(weighted, truth) > 1.1 * max(held(plain, truth), held(first, truth))
-    # At no frequency is it much worse than the better of the two.
+    # At no frequency is it worse than the better of the two, but by chance.
     of = [ring_correlation(truth, image) for image in (weighted, plain, first)]
     better = np.fmax(of[1].correlation, of[2].correlation)
     clear = better > of[0].significance
-    assert (of[0].correlation - better)[clear].min() > -0.05
+    assert (of[0].correlation - better > -2 * of[0].error)[clear].all()
     assert weighted.mean() == pytest.approx(plain.mean(), rel=1e-6)
     step = recording.steps_of(series.average(weights="damage"))[-1]
     assert step["parameters"]["weights"] == "damage"

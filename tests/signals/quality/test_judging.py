@@ -101,7 +101,7 @@ def test_verdicts(evidence):
     assert levels["limit"] == "good"
     assert levels["errors"] == "good"
     assert levels["non-rigid correction"] == "good"
-    assert levels["undetermined"] == "caution"
+    assert levels["undetermined"] == "unknown"
     assert len(verdicts) <= 8
 
 
