@@ -20,7 +20,7 @@ from hyperspy_smartalign.motif.tiles import (
     tile_size,
 )
 from hyperspy_smartalign.resampling import spline_coefficients
-from hyperspy_smartalign.resampling.compiled import compiled_in_order
+from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.kernels import SPLINE
 from hyperspy_smartalign.resampling.options import DoubleArray, FloatArray
 from hyperspy_smartalign.resampling.workers import run_tasks
@@ -146,7 +146,7 @@ def _level(source: Any, matches: Matches) -> float:
     return level if np.isfinite(level) else 0.0
 
 
-@compiled_in_order
+@compiled
 def _add(tiles: FloatArray, level: float, total: DoubleArray) -> None:
     """Add tiles to a number, a sum and a sum of squares about a level, where they are finite."""
     for i in range(len(tiles)):
@@ -161,7 +161,7 @@ def _add(tiles: FloatArray, level: float, total: DoubleArray) -> None:
                     total[2, q, p] += value * value
 
 
-@compiled_in_order
+@compiled
 def _add_cut(source: FloatArray, centres: DoubleArray, level: float, total: DoubleArray) -> None:
     """Cut upright tiles out of a frame one after the other, and add them as `_add` does."""
     _, h, w = total.shape

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from hyperspy_smartalign.resampling.options import DoubleArray, FloatArray
+from hyperspy_smartalign.resampling.workers import one_thread_each
 
 # Most classes that are tried when their number is to be found.
 _MOST_CLASSES = 6
@@ -110,7 +111,7 @@ def classify_tiles(
     most = max(1, min(components, n - 1, flat.shape[1]))
     pca = decomposition.PCA(n_components=most, random_state=seed)
     # The matrices are small, so that more threads only wait for each other.
-    with threadpool_limits(limits=1):
+    with one_thread_each(), threadpool_limits(limits=1, user_api="openmp"):
         weights = np.asarray(pca.fit_transform(centred), np.float64)
         telling = weights[:, : max(1, _telling(pca, n, flat.shape[1]))]
         labels = _labels(telling, classes, seed)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from hyperspy_smartalign.resampling.compiled import compiled_in_order
+from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.kernels import SPLINE, split, tap_weights
 from hyperspy_smartalign.resampling.options import FloatArray
 
 
-@compiled_in_order
+@compiled
 def sample_inside(
     source: FloatArray, y0: float, x0: float, line: FloatArray, out: FloatArray
 ) -> bool:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from hyperspy_smartalign.motif.matches import Matches
 from hyperspy_smartalign.motif.sampling import sample_inside
 from hyperspy_smartalign.resampling import spline_coefficients, warp_frame
-from hyperspy_smartalign.resampling.compiled import compiled_in_order
+from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.kernels import LINEAR, SPLINE, shift_constant
 from hyperspy_smartalign.resampling.options import DoubleArray, FloatArray
 from hyperspy_smartalign.resampling.workers import run_tasks
@@ -246,7 +246,7 @@ def _grid(
     return np.asarray(centres.T[:, :, None, None] + turned[:, None], np.float64)
 
 
-@compiled_in_order
+@compiled
 def cut_upright(source: FloatArray, centres: DoubleArray, kind: int, out: FloatArray) -> None:
     """Upright tiles (n, h, w) of a frame about their centres; what lies outside stays."""
     _, h, w = out.shape

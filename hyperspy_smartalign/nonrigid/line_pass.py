@@ -21,7 +21,7 @@ from .settings import Settings
 from .smoother import smooth_lines
 from .state import Evaluated, State
 
-__all__ = ["gain_of_lines", "improve_lines", "settle_lines"]
+__all__ = ["gain_of_lines", "improve_lines", "process_of", "settle_lines"]
 
 DoubleArray = npt.NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def _prepare_all(
     }
 
 
-def _process(prior: ScanPrior | None) -> tuple[LineProcess, DoubleArray]:
+def process_of(prior: ScanPrior | None) -> tuple[LineProcess, DoubleArray]:
     """The process of a prior, and its standard deviations (slow, fast)."""
     if prior is None or not prior.rms.any():
         return LineProcess.none(), np.zeros(2)
@@ -127,7 +127,7 @@ def improve_lines(
             previous=prior if prior is not None and prior.rms.any() else None,
             num_workers=settings.num_workers,
         )
-    process, rms = _process(None if model == "affine" else prior)
+    process, rms = process_of(None if model == "affine" else prior)
     before = state.lines
     paths = list(before)
     errors = [np.full((path.lines, 2), np.nan) for path in paths]
@@ -239,7 +239,7 @@ def gain_of_lines(
     everything = _prepare_all(state, evaluated, settings, model, about_drift=about_drift)
     if not everything:
         return 0.0
-    process, rms = _process(None if model == "affine" else state.prior)
+    process, rms = process_of(None if model == "affine" else state.prior)
     paths = state.lines
     axes = [paths[index].axis for index in everything]
     groups: list[list[int]] = []

@@ -21,7 +21,6 @@ from hyperspy_smartalign.resampling import (
     resample_frame,
 )
 from hyperspy_smartalign.resampling.compiled import compiled
-from hyperspy_smartalign.resampling.workers import Chunk, map_chunks
 from hyperspy_smartalign.rigid.reference import LEAST_COVERAGE, SIGNIFICANCE
 from hyperspy_smartalign.rigid.store import FrameStore
 from hyperspy_smartalign.rigid.weighting import signal_spectrum
@@ -279,19 +278,13 @@ def sum_frames(
     """Weighted sum of the frames of weight above 0 on a canvas of the common frame."""
     members = np.flatnonzero(weights > 0)
 
-    def part(chunk: Chunk) -> Accumulated:
-        accumulator = Accumulator(canvas.shape)
-        for position in chunk:
-            index = int(members[position])
-            drawn = draw(store, index, transforms[index], canvas)
-            accumulator.add(drawn, weight=float(weights[index]))
-        return accumulator.result()
+    def drawn(position: int) -> Resampled:
+        index = int(members[position])
+        return draw(store, index, transforms[index], canvas)
 
-    parts = map_chunks(part, len(members), num_workers=num_workers)
-    summed = parts[0]
-    for other in parts[1:]:
-        summed = summed.merge(other)
-    return summed
+    accumulator = Accumulator(canvas.shape)
+    accumulator.add_drawn(drawn, weights[members].tolist(), num_workers=num_workers)
+    return accumulator.result()
 
 
 def build_reference(

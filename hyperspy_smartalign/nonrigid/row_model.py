@@ -105,7 +105,9 @@ class RowModel:
             filters[1:] = -np.linalg.solve(normal, moments[:, 1:, :1])[..., 0].T
             residuals = np.einsum("pk,tpk->tk", filters, past)
             freedom = max(1.0, float(g.sum()) ** 2 / max(float((g**2).sum()), 1e-300))
-            scatter = (g @ np.abs(residuals) ** 2) / max(g.sum() * (1 - order / freedom), 1e-300)
+            # Few rows that count leave next to nothing to tell the scatter from.
+            left = max(g.sum() * max(1 - order / freedom, 1e-6), 1e-30)
+            scatter = (g @ np.abs(residuals) ** 2) / left
             relative = np.abs(residuals) ** 2 / np.maximum(scatter, 1e-300)
             excess = np.median(relative, axis=1) / np.log(2)
             local = median_filter(np.maximum(excess, 1e-3), _SCATTER, mode="nearest")

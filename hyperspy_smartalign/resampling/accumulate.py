@@ -7,7 +7,7 @@ are kept in float64: subtracting one frame again, for the mean of the others, lo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,12 @@ from hyperspy_smartalign.resampling.options import (
     check_shift,
 )
 from hyperspy_smartalign.resampling.warp import Resampled
-from hyperspy_smartalign.resampling.workers import Chunk, Progress, map_chunks
+from hyperspy_smartalign.resampling.workers import (
+    Progress,
+    chunks,
+    run_tasks,
+    worker_count,
+)
 
 # What is left of a coverage after subtraction: below this part of a frame's weight it is rounding.
 NOTHING = 1e-9
@@ -98,6 +103,11 @@ class Accumulator:
         ValueError
             If the frame is on another canvas, or the weight is negative or not finite.
         """
+        self._add_rows(self._checked(frame, weight), float(weight), 0, len(self._total))
+        self._weight += weight
+
+    def _checked(self, frame: Resampled, weight: float) -> Resampled:
+        """The frame, in floating point; errors as `add`."""
         if frame.pixels.shape != self._total.shape:
             raise ValueError(
                 f"The frame has shape {frame.pixels.shape} but the sum {self._total.shape}; "
@@ -105,11 +115,69 @@ class Accumulator:
             )
         if not (math.isfinite(weight) and weight >= 0):
             raise ValueError(f"A weight must be finite and not negative, not {weight}.")
-        pixels = frame.pixels
-        if pixels.dtype not in (np.float32, np.float64):
-            pixels = pixels.astype(np.float64)
-        kernels.add_observed(self._total, self._coverage, pixels, frame.covered, float(weight))
-        self._weight += weight
+        if frame.pixels.dtype in (np.float32, np.float64):
+            return frame
+        return Resampled(frame.pixels.astype(np.float64), frame.covered)
+
+    def _add_rows(self, frame: Resampled, weight: float, top: int, bottom: int) -> None:
+        rows = slice(top, bottom)
+        kernels.add_observed(
+            self._total[rows], self._coverage[rows], frame.pixels[rows], frame.covered[rows], weight
+        )
+
+    def add_drawn(
+        self,
+        draw: Callable[[int], Resampled],
+        weights: Sequence[float],
+        *,
+        num_workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Add frames in their order, drawn and added in threads.
+
+        Each pixel sums its frames one after the other, so that no bit of the sum depends on the
+        number of threads.
+
+        Parameters
+        ----------
+        draw : callable
+            ``draw(i)`` gives frame `i`; called in threads, once for each.
+        weights : sequence of float
+            One a frame.
+        num_workers : int, optional
+            Threads; one per processor by default. Two frames a thread are held.
+        progress : callable, optional
+            ``progress(done, total)``, in the caller's thread.
+
+        Raises
+        ------
+        ValueError
+            As `add`.
+        """
+        n = len(weights)
+        workers = worker_count(num_workers, max(n, 1))
+        bands = chunks(len(self._total), workers)
+        step = 1 if workers == 1 else 2 * workers
+        for start in range(0, n, step):
+            stop = min(n, start + step)
+            batch: dict[int, Resampled] = {}
+
+            def read(k: int, start: int = start, batch: dict[int, Resampled] = batch) -> None:
+                batch[start + k] = self._checked(draw(start + k), weights[start + k])
+
+            def tell(done: int, _: int, start: int = start) -> None:
+                if progress is not None:
+                    progress(start + done, n)
+
+            run_tasks(read, stop - start, num_workers=num_workers, progress=tell)
+
+            def add(k: int, batch: dict[int, Resampled] = batch) -> None:
+                for i in sorted(batch):
+                    self._add_rows(batch[i], float(weights[i]), bands[k].start, bands[k].stop)
+
+            run_tasks(add, len(bands), num_workers=num_workers)
+            for weight in weights[start:stop]:
+                self._weight += weight
 
     def result(self) -> Accumulated:
         """What has been added so far, as a copy."""
@@ -141,7 +209,7 @@ def accumulate(
     weights : (n,) array, optional
         Weight of each frame, 0 or more. 1 by default.
     num_workers : int, optional
-        Threads; one per processor by default. Each holds its own sum.
+        Threads; one per processor by default. The result does not depend on their number.
     progress : callable, optional
         ``progress(done, total)``, not for every frame.
 
@@ -157,18 +225,15 @@ def accumulate(
     frames = check_stack(stack)
     motions = check_motions(shifts, len(frames))
     scale = _check_weights(weights, len(frames))
-    shape = canvas_shape(canvas)
 
-    def add(chunk: Chunk) -> Accumulated:
-        partial = Accumulator(shape)
-        for i in chunk:
-            frame = resample_frame(
-                np.asarray(frames[i]), motions[i], canvas, interpolation=interpolation, fill="zero"
-            )
-            partial.add(frame, weight=float(scale[i]))
-        return partial.result()
+    def draw(i: int) -> Resampled:
+        return resample_frame(
+            np.asarray(frames[i]), motions[i], canvas, interpolation=interpolation, fill="zero"
+        )
 
-    return _merged(map_chunks(add, len(frames), num_workers=num_workers, progress=progress))
+    accumulator = Accumulator(canvas_shape(canvas))
+    accumulator.add_drawn(draw, scale.tolist(), num_workers=num_workers, progress=progress)
+    return accumulator.result()
 
 
 def shift_and_add(
@@ -192,7 +257,7 @@ def shift_and_add(
     weights : (n,) array, optional
         Weight of each frame, 0 or more. 1 by default.
     num_workers : int, optional
-        Threads; one per processor by default. Each holds its own sum.
+        Threads; one per processor by default. The result does not depend on their number.
 
     Returns
     -------
@@ -216,13 +281,14 @@ def shift_and_add(
     scale = _check_weights(weights, count)
     shape = canvas_shape(canvas)
 
-    def add(chunk: Chunk) -> Accumulated:
-        total, coverage = np.zeros(shape), np.zeros(shape)
-        for i in chunk:
-            kernels.add_shifted(total, coverage, sources, starts, scale, i, i + 1)
-        return Accumulated(total, coverage, float(scale[chunk.start : chunk.stop].sum()))
+    total, coverage = np.zeros(shape), np.zeros(shape)
+    bands = chunks(shape[0], worker_count(num_workers, shape[0]))
 
-    return _merged(map_chunks(add, count, num_workers=num_workers))
+    def add(k: int) -> None:
+        kernels.add_shifted(total, coverage, sources, starts, scale, bands[k].start, bands[k].stop)
+
+    run_tasks(add, len(bands), num_workers=num_workers)
+    return Accumulated(total, coverage, float(scale.sum()))
 
 
 def sample_shifted(
@@ -312,14 +378,6 @@ def _ratio(total: DoubleArray, coverage: DoubleArray, fill: float) -> DoubleArra
     """total / coverage, and `fill` where nothing is covered."""
     result = np.full(total.shape, fill, np.float64)
     return np.divide(total, coverage, out=result, where=coverage > 0)
-
-
-def _merged(parts: Iterable[Accumulated]) -> Accumulated:
-    """Sum of the partial sums of the threads, in their order."""
-    first, *others = parts
-    for other in others:
-        first = first.merge(other)
-    return first
 
 
 def _check_weights(weights: npt.ArrayLike | None, count: int) -> DoubleArray:

@@ -9,24 +9,26 @@ import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Sums may be reordered and fused, but NaN must survive: it marks pixels that were not observed.
-FAST_BUT_NAN_SAFE = {"contract", "reassoc", "nsz", "arcp"}
+# Sums may be fused, but NaN must survive: it marks pixels that were not observed.
+_NAN_SAFE = {"contract", "nsz", "arcp"}
 
 
 def compiled(function: Function) -> Function:
     """Compile `function` on first use, cached on disk and run without the GIL.
 
+    Sums stay in their order. In what order they are put otherwise depends on where arrays lie in
+    memory and on what was compiled before in the same process, and so does the last bit.
+
     Threads are left to the caller: numba's own parallel layer clashes with dask's threads.
     """
-    jit = numba.njit(cache=True, nogil=True, fastmath=FAST_BUT_NAN_SAFE)
+    jit = numba.njit(cache=True, nogil=True, fastmath=_NAN_SAFE)
     return cast(Function, jit(function))
 
 
-def compiled_in_order(function: Function) -> Function:
-    """As `compiled`, but sums stay in their order.
+def compiled_reordered(function: Function) -> Function:
+    """As `compiled`, but sums may be reordered.
 
-    In what order they are put otherwise depends on what was compiled before in the same process,
-    and so does the last bit.
+    For loops that add up long rows and write to nothing else, where it saves time.
     """
-    jit = numba.njit(cache=True, nogil=True, fastmath=FAST_BUT_NAN_SAFE - {"reassoc"})
+    jit = numba.njit(cache=True, nogil=True, fastmath=_NAN_SAFE | {"reassoc"})
     return cast(Function, jit(function))

@@ -201,15 +201,16 @@ def add_shifted(
     sources: FloatArray,
     starts: DoubleArray,
     weights: DoubleArray,
-    first: int,
-    last: int,
+    low: int,
+    high: int,
 ) -> None:
-    """Add frames first .. last - 1 of `sources` (n, h, w), sampled at q + starts[i]."""
+    """Add `sources` (n, h, w) in their order to rows low .. high - 1, sampled at q + starts[i]."""
     h, w = sources.shape[1:]
     line, values = np.empty(w + 2, np.float32), np.empty(total.shape[1], np.float32)
-    for i in range(first, last):
+    for i in range(len(sources)):
         y0, x0, weight = starts[i, 0], starts[i, 1], weights[i]
         top, bottom = overlap(y0, h, total.shape[0])
+        top, bottom = max(top, low), min(bottom, high)
         left, right = overlap(x0, w, total.shape[1])
         if bottom <= top or right <= left:
             continue

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from itertools import islice, pairwise
@@ -24,18 +25,60 @@ _beat: ContextVar[Beat | None] = ContextVar("beat", default=None)
 
 
 @cache
-def _libraries() -> ThreadpoolController:
-    """The libraries of linear algebra that are loaded; looking for them takes milliseconds."""
+def _libraries(loaded: bool) -> ThreadpoolController:
+    """The libraries of linear algebra that are loaded; looking for them takes milliseconds.
+
+    `loaded` tells whether that of SciPy, which is not NumPy's, is among them.
+    """
     return ThreadpoolController()
 
 
-def one_thread_each() -> AbstractContextManager[Any]:
+def _set_threads(library: Any, threads: int) -> None:
+    # Since some version, threadpoolctl lets only the first thread that ever asked set a number,
+    # and forgets what others ask for; here the last thread that ends sets it back.
+    getattr(library, "_real_set_num_threads", library.set_num_threads)(threads)
+
+
+class _Limit:
+    """The limit that all threads share: libraries know one number for the whole process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._before: list[tuple[Any, int]] = []
+
+    def hold(self) -> None:
+        with self._lock:
+            if self._holders == 0:
+                libraries: Any = _libraries("scipy.linalg" in sys.modules).select(user_api="blas")
+                self._before = [(each, each.num_threads) for each in libraries.lib_controllers]
+                for each, _ in self._before:
+                    _set_threads(each, 1)
+            self._holders += 1
+
+    def let_go(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0:
+                for each, threads in self._before:
+                    _set_threads(each, threads)
+
+
+_limit = _Limit()
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
     """Keep libraries of linear algebra from starting threads of their own in each of ours.
 
-    They would wait for each other: small matrices then take 20 times as long.
+    They would wait for each other: small matrices then take 20 times as long. Also a decorator.
+    Threads may overlap: the libraries get their threads back when the last one has ended.
     """
-    limiter: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
-    return limiter
+    _limit.hold()
+    try:
+        yield
+    finally:
+        _limit.let_go()
 
 
 def worker_count(num_workers: int | None, tasks: int) -> int:
@@ -92,9 +135,8 @@ def run_tasks(
     """
     workers, beat = worker_count(num_workers, count), _beat.get()
     if workers == 1:
-        # A single task may have the processors to itself, unless one thread was asked for.
-        alone = one_thread_each() if num_workers == 1 else nullcontext()
-        with alone:
+        # Also a single task: with more threads, products of matrices may differ in their last bit.
+        with one_thread_each():
             for done in range(count):
                 if beat is not None:
                     beat()
@@ -129,8 +171,8 @@ def map_chunks(
 ) -> list[Result]:
     """Results of ``task(chunk)`` for one contiguous chunk of ``range(count)`` per thread, in order.
 
-    The chunks depend on the number of threads only, so sums over them are reproducible. `progress`
-    is called in the caller's thread as ``progress(done, count)``, not for every step.
+    The chunks depend on the number of threads, and so would the last bit of a sum over them.
+    `progress` is called in the caller's thread as ``progress(done, count)``, not for every step.
     """
     parts, beat = chunks(count, worker_count(num_workers, count)), _beat.get()
     done = 0

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+#: Pixels beyond it are refused: powers of spectra in single precision would overflow.
+LARGEST = 1e15
 _NEARLY_BLANK = 0.05
 """A frame whose contrast is below this part of the usual contrast counts as blank."""
 
@@ -80,8 +82,8 @@ def check_stack(
     ------
     StackError
         Not a stack of 2-D frames, too few frames, frames of different shapes, an empty frame,
-        NaN or infinite pixels (with the frame, the first such pixel and their number), or no
-        contrast in any frame.
+        NaN or infinite pixels (with the frame, the first such pixel and their number), pixels
+        beyond 1e15, or no contrast in any frame.
     TypeError
         For complex or non-numeric pixels.
     """
@@ -101,6 +103,12 @@ def check_stack(
             )
         _check_pixels(frame, number)
         low, high = float(frame.min()), float(frame.max())
+        if max(-low, high) > LARGEST:
+            raise StackError(
+                f"frame {number} holds values from {low:g} to {high:g}; beyond {LARGEST:g} sums "
+                "of pixels would overflow. Divide the series, for instance signal / 1e20, or "
+                f"leave the frame out with prepare(skip=[{number}])."
+            )
         extremes.append((low, high))
         deviations.append(float(np.std(frame, dtype=np.float64)) if high > low else 0.0)
         if identical and number > 0:

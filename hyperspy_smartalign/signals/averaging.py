@@ -157,7 +157,9 @@ def _accumulate(
     coverage = np.zeros(data.shape[1:], dtype=np.int32)
     for index in interruptible(kept):
         seen = ~np.isnan(data[index])
-        np.add(total, data[index], out=total, where=seen)
+        # Infinities of both signs add up to NaN, which is what their average is.
+        with np.errstate(invalid="ignore"):
+            np.add(total, data[index], out=total, where=seen)
         coverage += seen
     return _finish(total, coverage, len(kept), output).astype(dtype)
 

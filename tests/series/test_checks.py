@@ -85,3 +85,14 @@ def test_no_contrast_anywhere(stack):
         check_stack(constant)
     with pytest.raises(NoContrastError, match="the only frame"):
         check_stack(constant[:1], least_frames=1)
+
+
+@pytest.mark.parametrize(
+    "value", [np.float64(1e30), np.float64(-1e30), np.float64(1e200), np.uint64(2**63)]
+)
+def test_values_that_sums_would_overflow_with(value):
+    stack = np.zeros((3, 8, 8), value.dtype)
+    stack[1, 2, 2] = value
+    with pytest.raises(StackError, match=r"frame 1 holds values.*signal / 1e20"):
+        check_stack(stack)
+    assert check_stack(np.clip(stack, -(10**14), 10**14)).n_frames == 3
