@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperspy_smartalign.parameters import NonrigidParameters
-from hyperspy_smartalign.quality.noise import NoiseModel
-from hyperspy_smartalign.rigid.spectra import white_noise_variance
+from hyperspy_smartalign.resampling.workers import one_thread_each
 from hyperspy_smartalign.rigid.store import FrameSource, FrameStore
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.transforms import Transform
 
+from .beginning import Beginning
 from .cycles import Progress, Run, Watch, run_cycles
-from .frame_fit import Brightness
 from .gauge import undetermined
-from .lines import LinePath, lines_of
+from .lines import LinePath
+from .residuals import residual_power
 from .result import NonrigidResult
+from .running import RunningAverage
 from .settings import Settings
 from .sources import ComparedFrames
-from .state import State
-from .timing import drift_rates
+from .whitened import WhiteGrid, find_white_grid
 
 __all__ = ["align_frames_nonrigid"]
 
@@ -31,6 +30,7 @@ BoolArray = npt.NDArray[np.bool_]
 DoubleArray = npt.NDArray[np.float64]
 
 
+@one_thread_each()
 def align_frames_nonrigid(
     frames: FrameSource,
     start: Sequence[Transform],
@@ -78,137 +78,105 @@ def align_frames_nonrigid(
         )
     if n - int(excluded.sum()) < 2:
         raise ValueError("fewer than two frames are left to compare; exclude fewer.")
-    work = _Work.of(frames, parameters, excluded, region=region, num_workers=num_workers)
     origin = (0, 0) if region is None else (region[2], region[0])
     moved = [transform.moved(origin) for transform in start]
-    axes = _axes(scan, n, parameters)
-    state = State(
-        paths=tuple(
-            lines_of(transform, work.store.shape, int(axis))
-            for transform, axis in zip(moved, axes, strict=True)
-        ),
-        brightness=(Brightness(),) * n,
-        noise=work.noise,
+    told = progress or _silent
+
+    def begin(grid: WhiteGrid | None) -> Beginning:
+        return Beginning.of(
+            frames, moved, parameters, excluded, scan, region, grid, num_workers=num_workers
+        )
+
+    grid = find_white_grid(frames, excluded, region)
+    beginning = begin(grid)
+    if grid is not None:
+        # What jitters looks like noise at first; known to be no more, it is told from it.
+        power = _residuals(beginning, grid.parameters(parameters), told)
+        if power is not None:
+            grid = grid.refined(power)
+            del beginning
+            beginning = begin(grid)
+    average = None
+    if watch is not None:
+        average = _average(frames, beginning, region, grid)
+    run = run_cycles(
+        beginning.store,
+        beginning.state,
+        beginning.settings,
+        parameters if grid is None else grid.parameters(parameters),
+        told,
+        watch=watch,
+        average=average,
     )
-    rates = None
-    if parameters.continuous is not False:
-        rates = drift_rates(scan, state.shifts, work.store.shape)
-        if rates is None and parameters.continuous:
-            raise ValueError(
-                "continuous=True needs the times of the scan lines: give them with "
-                "signal.smartalign.prepare(line_time=...)."
-            )
-    settings = replace(work.settings, axes=axes, rates=rates)
-    run = run_cycles(work.store, state, settings, parameters, progress or _silent, watch)
-    return _result(run, moved, origin, settings)
+    return _result(run, moved, origin, beginning.settings, grid)
+
+
+def _residuals(
+    beginning: Beginning, parameters: NonrigidParameters, progress: Progress
+) -> DoubleArray | None:
+    """Power spectrum of what a first, short look leaves unexplained."""
+    first_look = {
+        "model": "scan_locked",
+        "affine_cycles": 0,
+        "nonlinear_cycles": 1,
+        "local_cycles": None,
+        "max_iterations": 2,
+        "solver": "map",
+        "guard": False,
+        "keep_on_cancel": False,
+    }
+    run = run_cycles(
+        beginning.store,
+        beginning.state,
+        beginning.settings,
+        NonrigidParameters(**{**parameters.keywords(), **first_look}),
+        lambda stage, done, total: progress("looking at the noise", done, total),
+    )
+    return residual_power(beginning.store, run.state, beginning.settings)
 
 
 def _silent(stage: str, done: int, total: int) -> None:
     pass
 
 
-def _axes(
-    scan: ScanGeometry | None, n: int, parameters: NonrigidParameters
-) -> npt.NDArray[np.intp]:
-    """Array axis of the slow scan of each frame; rows where no model needs scan lines."""
-    if scan is None or set(parameters.models) <= {"free"}:
-        return np.zeros(n, np.intp)
-    return np.array([scan.slow_axis(i) for i in range(n)], np.intp)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """The frames as they are compared, and the settings that hold throughout."""
-
-    store: FrameStore
-    settings: Settings
-    noise: NoiseModel
-
-    @classmethod
-    def of(
-        cls,
-        frames: FrameSource,
-        parameters: NonrigidParameters,
-        excluded: BoolArray,
-        *,
-        region: tuple[int, int, int, int] | None,
-        num_workers: int | None,
-    ) -> _Work:
-        width = float(parameters.smooth_frames)
-        first = np.asarray(frames.frame(0))
-        source = ComparedFrames(frames, width)
-        store = FrameStore(source, region=region, keep=not source.lazy, num_workers=num_workers)
-        used = ~excluded
-        means = np.array([_mean(store.frame(i)) if used[i] else np.nan for i in range(len(store))])
-        saturation = np.inf
-        if first.dtype.kind in "iu" and width == 0:
-            saturation = float(np.iinfo(first.dtype).max)
-        fixed = parameters.reference if isinstance(parameters.reference, int) else None
-        if fixed is not None and (fixed >= len(frames) or excluded[fixed]):
-            raise ValueError(
-                f"reference={fixed} is no frame that takes part: there are {len(frames)} frames, "
-                "counted from 0, and excluded ones cannot be the reference."
-            )
-        members = np.flatnonzero(used)
-        sample = members[np.unique(np.linspace(0, len(members) - 1, 8).astype(int))]
-        variance = white_noise_variance(
-            lambda index: np.nan_to_num(store.frame(index), nan=means[index]), sample, store.shape
-        )
-        # A smoothed frame shows its noise at low frequencies only.
-        spread = 1.0 if width == 0 else max(1.0, 4 * np.pi * width**2)
-        level = float(np.nanmean(means))
-        variance = max(variance, 1e-12 * max(level**2, 1e-30))
-        settings = Settings(
-            used=used,
-            axes=np.zeros(len(frames), np.intp),
-            weights=_weights(parameters, used, means),
-            level=level,
-            fixed=fixed,
-            smoothing=parameters.smooth_reference,
-            length=parameters.smoothing,
-            robustness=float(parameters.noise_constant),
-            line_noise=bool(parameters.line_noise),
-            information=1.0 / spread,
-            saturation=saturation,
-            constrain_edges=bool(parameters.constrain_edges),
-            num_workers=num_workers,
-        )
-        return cls(store, settings, NoiseModel(variance, 0.0, 0.1 * variance))
-
-
-def _mean(pixels: npt.NDArray[np.float32]) -> float:
-    finite = pixels[np.isfinite(pixels)]
-    return float(finite.mean(dtype=np.float64)) if finite.size else 0.0
-
-
-def _weights(parameters: NonrigidParameters, used: BoolArray, means: DoubleArray) -> DoubleArray:
-    """Weight of each frame in the reference, one on average."""
-    given = parameters.weights
-    if given == "dose":
-        weights = np.where(used, np.maximum(np.nan_to_num(means), 0.0), 0.0)
-    elif isinstance(given, str):
-        weights = np.where(used, 1.0, 0.0)
-    else:
-        weights = np.where(used, np.asarray(given, np.float64), 0.0)
-    if (weights > 0).sum() < 2:
-        raise ValueError("fewer than two frames have a weight above 0, so that there is no mean.")
-    return np.asarray(weights / weights[weights > 0].mean())
+def _average(
+    frames: FrameSource,
+    beginning: Beginning,
+    region: tuple[int, int, int, int] | None,
+    grid: WhiteGrid | None,
+) -> RunningAverage:
+    """What draws the average, always of the frames as they were given."""
+    shifts, used = beginning.state.shifts, beginning.settings.used
+    if grid is None:
+        return RunningAverage(beginning.store, shifts, used)
+    return RunningAverage(
+        FrameStore(ComparedFrames(frames), region=region, keep=False),
+        shifts * grid.step,
+        used,
+        to_frames=grid.to_frames,
+    )
 
 
 def _result(
-    run: Run, start: Sequence[Transform], origin: tuple[int, int], settings: Settings
+    run: Run,
+    start: Sequence[Transform],
+    origin: tuple[int, int],
+    settings: Settings,
+    grid: WhiteGrid | None,
 ) -> NonrigidResult:
     state = run.state
     back = (-origin[0], -origin[1])
+    found = [path.transform() for path in state.paths]
+    if grid is not None:
+        found = [grid.to_frames(transform) for transform in found]
     moved = [
-        (path.transform() if use else transform).moved(back)
-        for path, transform, use in zip(state.paths, start, settings.used, strict=True)
+        (after if use else before).moved(back)
+        for after, before, use in zip(found, start, settings.used, strict=True)
     ]
-    errors = _line_errors(run)
-    return NonrigidResult(
+    result = NonrigidResult(
         transforms=tuple(moved),
         precision=_precision(run),
-        line_errors=errors,
+        line_errors=_line_errors(run),
         excluded=~settings.used,
         similarity_before=run.before.similarity,
         similarity=run.after.similarity,
@@ -219,6 +187,7 @@ def _result(
         messages=run.messages,
         cancelled=run.cancelled,
     )
+    return result if grid is None else grid.on_frames(result, settings.axes)
 
 
 def _line_errors(run: Run) -> DoubleArray | None:

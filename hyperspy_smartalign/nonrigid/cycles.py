@@ -186,8 +186,8 @@ class _Cycles:
         return position, found.mean_shifts, found.messages
 
     def _stage(self, cycle: int, state: State) -> str:
-        model, total = self.models[cycle], len(self.models)
-        return f"cycle {cycle + 1} of {total}, {model}: {state.change:.4f} px"
+        model, total, step = self.models[cycle], len(self.models), self._settings.step
+        return f"cycle {cycle + 1} of {total}, {model}: {step * state.change:.4f} px"
 
 
 def run_cycles(
@@ -196,7 +196,9 @@ def run_cycles(
     settings: Settings,
     parameters: NonrigidParameters,
     progress: Progress,
+    *,
     watch: Watch | None = None,
+    average: RunningAverage | None = None,
 ) -> Run:
     """Run the cycles that the parameters ask for.
 
@@ -211,6 +213,8 @@ def run_cycles(
         ``progress(stage, done, total)``.
     watch : callable, optional
         Told a `CycleDone` before the first cycle and after each.
+    average : RunningAverage, optional
+        Draws what `watch` is told; none is told without it.
 
     Returns
     -------
@@ -236,12 +240,15 @@ def run_cycles(
     if not _alike(evaluated, store.shape):
         message = "the frames show nothing in common above their noise, so that none is corrected"
         return Run(state, (), first, first, (message,))
-    average = None if watch is None else RunningAverage(store, state, settings.used)
 
     def tell(number: int, state: State) -> None:
-        if watch is not None and average is not None:
-            cycle = cycles[-1] if cycles else None
-            watch(CycleDone(number, len(work.models), cycle, average.of(state, now)))
+        if watch is None:
+            return
+        cycle = cycles[-1] if cycles else None
+        if cycle is not None:
+            cycle = cycle.scaled(settings.step)
+        drawn = None if average is None else average.of(state, now)
+        watch(CycleDone(number, len(work.models), cycle, drawn))
 
     cycles: list[Cycle] = []
     messages: list[str] = []
@@ -279,7 +286,8 @@ def run_cycles(
             cycles.append(Cycle(model, shifts, position.gain, similarity, kept))
             logger.info(
                 "cycle %d of %d, %s: %d iterations, mean shift %.2g px, held-out gain %.3g%s",
-                number + 1, len(work.models), model, len(shifts), shifts[-1] if shifts else 0.0,
+                number + 1, len(work.models), model, len(shifts),
+                settings.step * shifts[-1] if shifts else 0.0,
                 position.gain, "" if kept else ", dropped",
             )  # fmt: skip
             # Lines are then worth what they add to frames that drift, known to or not.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,12 @@ class Cycle:
     gain: float
     similarity: DoubleArray
     kept: bool
+
+    def scaled(self, step: float) -> Cycle:
+        """The cycle in pixels of which `step` make one."""
+        if step == 1.0:
+            return self
+        return replace(self, mean_shifts=tuple(step * shift for shift in self.mean_shifts))
 
 
 @dataclass(frozen=True)

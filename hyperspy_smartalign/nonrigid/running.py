@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from hyperspy_smartalign.rigid.store import FrameStore
-from hyperspy_smartalign.transforms import Canvas
+from hyperspy_smartalign.transforms import Canvas, Transform
 
 from .reference import sum_frames
 from .settings import Settings
@@ -23,15 +25,25 @@ class RunningAverage:
     Parameters
     ----------
     store : FrameStore
-    start : State
-        Says where the frames lie; the average covers about what the middle one does.
+    shifts : (n, 2) array
+        Where the frames lie (y, x), px; the average covers about what the middle one does.
     used : (n,) bool
         Frames that take part.
+    to_frames : callable, optional
+        What makes the transforms of a state those of the frames, where the state is in other
+        pixels.
     """
 
-    def __init__(self, store: FrameStore, start: State, used: npt.NDArray[np.bool_]) -> None:
-        self._store = store
-        top, left = np.round(-np.median(start.shifts[used], axis=0)).astype(int).tolist()
+    def __init__(
+        self,
+        store: FrameStore,
+        shifts: npt.NDArray[np.float64],
+        used: npt.NDArray[np.bool_],
+        *,
+        to_frames: Callable[[Transform], Transform] = lambda transform: transform,
+    ) -> None:
+        self._store, self._to_frames = store, to_frames
+        top, left = np.round(-np.median(shifts[used], axis=0)).astype(int).tolist()
         self._canvas = Canvas(top, left, *store.shape)
         self._latest: tuple[State, FloatArray] | None = None
 
@@ -44,7 +56,7 @@ class RunningAverage:
     def _made(self, state: State, settings: Settings) -> FloatArray:
         summed = sum_frames(
             self._store,
-            [path.transform() for path in state.paths],
+            [self._to_frames(path.transform()) for path in state.paths],
             settings.weights,
             self._canvas,
             settings.num_workers,

@@ -33,6 +33,8 @@ class Settings:
         Let every line have a brightness of its own.
     information : float
         Share of the information of a pixel that is its own: 1 for white noise.
+    step : float
+        Pixels of the frames as they were given that a pixel of what is compared stands for.
     saturation : float
         Pixels at this value or above are not compared.
     constrain_edges : bool
@@ -52,6 +54,7 @@ class Settings:
     robustness: float = 1.0
     line_noise: bool = True
     information: float = 1.0
+    step: float = 1.0
     saturation: float = np.inf
     constrain_edges: bool = False
     rates: npt.NDArray[np.float64] | None = None

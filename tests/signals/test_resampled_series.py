@@ -47,3 +47,36 @@ def test_resampled_series_aligns_and_shows_what_was_aliased(simulated):
     expected = response * amplitude(truth, known / 3)
     # The difference is what else interpolation leaves there: 12 frames do not average it all out.
     assert abs(found - expected) < 0.25 * abs(expected)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_lines_of_a_resampled_series(factor):
+    """As good as on the raw frames, and the errors that are told are those that occur."""
+    made = simulate_series(
+        shape=(72, 72), frames=8, dose=30, row_jitter=0.5, row_correlation=6.0, seed=4
+    )
+    true = made.truth.shifts[:, None] + made.truth.row_offsets
+
+    def errors(series, pixels):
+        aligned = series.align_nonrigid(show_progressbar=False)
+        transforms = aligned.smartalign.alignment.transforms
+        rows = np.array(
+            [each.at(_frame_points(true[i], pixels)) for i, each in enumerate(transforms)]
+        )
+        found = rows.transpose(0, 2, 1) / pixels - true
+        # A part that is common to all frames cannot be seen.
+        found = (found - found.mean(axis=0))[:, 10:-10]
+        told = aligned.smartalign.nonrigid.line_errors[:, 10 * pixels : -10 * pixels] / pixels
+        return np.sqrt(np.mean(found**2) * 8 / 7), np.sqrt(np.mean(told**2))
+
+    raw, _ = errors(made.series, 1)
+    found, told = errors(made.series.smartalign.prepare(resample=factor), factor)
+    assert found < 1.2 * raw
+    assert told == pytest.approx(found, rel=0.25)
+
+
+def _frame_points(displacement, pixels):
+    """Where the middle of each raw line lies in the common frame, fine pixels (2, lines)."""
+    lines = np.arange(len(displacement))
+    places = np.stack([lines - displacement[:, 0], 36.0 - displacement[:, 1]])
+    return pixels * (places + 0.5) - 0.5
