@@ -108,12 +108,13 @@ def loaded(
 
 def _recorded_source(result: BaseSignal, path: Path, report: Reporter) -> BaseSignal | None:
     """The raw series in the files that a result records, if they are there and unchanged."""
+    from hyperspy_smartalign.signals import recording
     from hyperspy_smartalign.signals.provenance.calls import Working
     from hyperspy_smartalign.signals.provenance.history import history_of
     from hyperspy_smartalign.signals.provenance.recovering import raw_series
 
     try:
-        if history_of(result) is None:
+        if not recording.has_alignment(result) or history_of(result) is None:
             return None
         report.progress("Looking for the series as it was recorded")
         with report.working():

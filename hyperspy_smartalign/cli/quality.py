@@ -36,7 +36,11 @@ def _quality(report: Reporter, /, file: str, **given: Any) -> None:
             report.progress("Drawing")
             with report.working():
                 save_quality(found, aside(plot))
-    report.result(json.dumps(found.to_dict(), indent=2) if given["json"] else found.summary())
+    if given["json"]:
+        # Whoever asks for figures wants them with --quiet too.
+        click.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        report.result(found.summary())
     for path in outputs:
         report.progress(f"Wrote {path}")
 

@@ -127,7 +127,7 @@ def plot_deviations(
         left.set_title(f"frame {frame}", fontsize=SMALL + 1)
     _draw_histogram(right, off, sigma, scale, units)
     if title is not None and axes is None:
-        right.figure.suptitle(title, fontsize=TITLE)
+        right.figure.suptitle(title, fontsize=TITLE, parse_math=False)
     return np.array([left, right], dtype=object)
 
 

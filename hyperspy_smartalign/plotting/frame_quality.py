@@ -69,7 +69,7 @@ def plot_frame_quality(
     ax.plot(numbers, frames.sharpness, marker="x", color="black", label="sharpness", **style)
     if usual > 0:
         ax.plot(numbers, frames.noise / usual, marker="^", color=ORANGE, label="noise", **style)
-    unlike = [each.frame for each in frames.outliers]
+    unlike = sorted({each.frame for each in frames.outliers} | {*frames.opposed, *frames.unrelated})
     if unlike:
         ax.plot(
             unlike,
@@ -92,7 +92,9 @@ def plot_frame_quality(
             label="excluded",
         )
     ax.axhline(1.0, color="0.6", linewidth=0.8, zorder=2)
-    known = [frames.transfer, frames.sharpness, frames.weight, frames.noise / usual]
+    known = [frames.transfer, frames.sharpness, frames.weight]
+    if usual > 0:
+        known.append(frames.noise / usual)
     values = np.concatenate([each[np.isfinite(each)] for each in known])
     # Room for the legend above, and no axis stretched by a frame of pure noise.
     top = min(max(values.max(initial=1.0), 1.2), 4.0)

@@ -95,7 +95,8 @@ def plot_nonrigid_summary(
     if record.undetermined:
         parts[2].supxlabel(textwrap.fill(record.undetermined, _LETTERS), fontsize=SMALL + 1)
     if title:
-        figure.suptitle(title, fontsize=TITLE + 2)
+        # A $ in a title is no formula.
+        figure.suptitle(title, fontsize=TITLE + 2, parse_math=False)
     return made
 
 

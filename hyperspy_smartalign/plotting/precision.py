@@ -103,9 +103,14 @@ def plot_precision(
     ratio = precision.ratio
     title = _LIMITS[precision.limit]
     if np.isfinite(ratio):
-        title = f"errors {ratio:.2g} times the best possible, {title}"
+        least = "what white noise allows" if precision.too_small else "the best possible"
+        title = f"errors {_plain(ratio)} times {least}, {title}"
     ax.set_title(title, fontsize=TITLE)
     ax.grid(axis="x", color="0.88", linewidth=0.6)
     ax.set_axisbelow(True)
     small_ticks(ax)
     return ax
+
+
+def _plain(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"

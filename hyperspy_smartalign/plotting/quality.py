@@ -82,7 +82,8 @@ def plot_quality(
         made["verdicts"] = parts[-1].subplots()
         _write(made["verdicts"], verdicts, lines)
     if title:
-        figure.suptitle(title, fontsize=TITLE + 2)
+        # A $ in a title is no formula.
+        figure.suptitle(title, fontsize=TITLE + 2, parse_math=False)
     return made
 
 

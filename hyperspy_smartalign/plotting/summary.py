@@ -97,7 +97,8 @@ def plot_summary(
     rates = [f"{name}: {words}" for k, name in enumerate("yx") if (words := rate_words(path, k))]
     made["drift"].set_title("\n".join(["drift path", *rates]), fontsize=TITLE)
     if title:
-        figure.suptitle(title, fontsize=TITLE + 2)
+        # A $ in a title is no formula.
+        figure.suptitle(title, fontsize=TITLE + 2, parse_math=False)
     return made
 
 

@@ -25,9 +25,9 @@ WORST = 10
 OPEN = 6.0
 #: No triangle is called open below this, px.
 LEAST_OPEN = 0.5
-#: Where most triangles are open their own size says little: it counts up to so many times what the
-#: noise makes.
-USUAL = 10.0
+#: Where most triangles are open their own size says little: beyond so many times what the noise
+#: makes, triangles are open from so many px on.
+USUAL, JUMP = 10.0, 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +164,10 @@ def closure_of_pairs(
     corners = np.concatenate([ends[sides[:, 0]], ends[sides[:, 1], 1:]], axis=1)
     size = np.hypot(*residual.T)
     robust = 1.4826 * float(np.median(np.abs(residual)))
-    usual = min(robust, USUAL * expected) if expected > 0 else robust
-    is_open = size > max(OPEN * usual, LEAST_OPEN)
+    limit = OPEN * robust
+    if robust > USUAL * expected:
+        limit = min(limit, max(OPEN * USUAL * expected, JUMP))
+    is_open = size > max(limit, LEAST_OPEN)
     per_frame = np.full(frames, np.nan)
     for frame in range(frames):
         own = (corners == frame).any(1)

@@ -156,7 +156,11 @@ class FrameQuality:
             named = "; ".join(f"frame {each.frame} {each.words}" for each in self.outliers[:5])
             more = len(self.outliers) - 5
             text += f" Unlike the others: {named}" + (f"; and {more} more." if more > 0 else ".")
-        elif self.known and not (self.equal or self.opposed or self.unrelated):
+        elif (
+            self.known
+            and not (self.equal or self.opposed or self.unrelated)
+            and not self.shared < LITTLE
+        ):
             text += " None is unlike the others."
         return text
 

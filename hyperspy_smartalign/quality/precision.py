@@ -19,6 +19,8 @@ Model = Literal["rigid", "lines", "fields"]
 
 #: More is left than the errors explain, if it certainly is by this factor;
 MORE = 1.25
+#: the same on interpolated pixels, whose noise is correlated, so that errors seem smaller;
+MORE_INTERPOLATED = 3.0
 #: and no more than they explain, if it certainly is less than by this one.
 NO_MORE = 2.0
 #: Motion and errors below this are those of interpolation and of finite steps, px.
@@ -53,6 +55,9 @@ class Precision:
         Frequency, cycles a line, up to which that motion stands above the errors of single lines.
     line_time : float
         Seconds from line to line; NaN where not known.
+    interpolated : bool
+        Whether motion was measured on pixels that were aligned before, as the recorded ones were
+        not at hand.
     """
 
     model: Model
@@ -65,6 +70,7 @@ class Precision:
     jitter: DoubleArray
     resolved: float = math.nan
     line_time: float = math.nan
+    interpolated: bool = False
 
     @property
     def error(self) -> DoubleArray:
@@ -101,7 +107,9 @@ class Precision:
     @property
     def limit(self) -> Limit:
         """What stands in the way of a sharper average."""
-        return "unknown" if self.motion is None else what_limits(self.motion)
+        if self.motion is None:
+            return "unknown"
+        return what_limits(self.motion, more=MORE_INTERPOLATED if self.interpolated else MORE)
 
     @property
     def words(self) -> str:
@@ -152,6 +160,12 @@ class Precision:
                 f"Dose-limited: rms motion of {left} is left in the frames, and the errors explain "
                 f"{motion.explained:.2g} px. More dose or more frames help."
             )
+        if self.interpolated:
+            return (
+                f"Rms motion of {left} is left in the frames, and the errors explain "
+                f"{motion.explained:.2g} px: only the frames as they were recorded tell noise and "
+                "instability apart."
+            )
         return (
             f"Rms motion of {left} is left in the frames, and the errors explain "
             f"{motion.explained:.2g} px: noise and instability cannot be told apart at this dose."
@@ -179,18 +193,24 @@ class Precision:
         }
 
 
-def what_limits(motion: LeftMotion) -> Limit:
+def what_limits(motion: LeftMotion, *, more: float = MORE) -> Limit:
     """Whether noise explains the motion that is left.
+
+    Parameters
+    ----------
+    motion : LeftMotion
+    more : float
+        See `MORE`.
 
     Returns
     -------
     {"dose", "instability", "unknown"}
-        "instability" where even the low end of what is left is above `MORE` times what the errors
+        "instability" where even the low end of what is left is above `more` times what the errors
         explain, "dose" where even the high end is below `NO_MORE` times it, "unknown" between.
         Errors count as `NEGLIGIBLE` at least.
     """
     explained = max(motion.explained, NEGLIGIBLE)
-    if motion.low > MORE * explained:
+    if motion.low > more * explained:
         return "instability"
     if motion.high < NO_MORE * explained:
         return "dose"

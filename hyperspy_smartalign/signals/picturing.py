@@ -100,6 +100,12 @@ def is_one_frame(signal: BaseSignal) -> bool:
     return axes.signal_dimension == 2 and not axes.navigation_axes
 
 
+def is_one_spectrum_image(signal: BaseSignal) -> bool:
+    """Whether a signal is a single spectrum image, such as the sum of a series."""
+    axes = signal.axes_manager
+    return bool(axes.signal_dimension == 1 and axes.navigation_dimension == 2)
+
+
 def average_of(signal: BaseSignal, alignment: Alignment) -> npt.NDArray[np.floating]:
     """Average of the frames of an aligned series that took part, or that of which a signal is one.
 

@@ -127,6 +127,7 @@ def test_quality_in_words_and_as_json(run: Run, aligned: Path, known: Known) -> 
     assert result.stdout == "All is well.\n"
     result = run("quality", aligned, "--json")
     assert json.loads(result.stdout) == {"verdicts": [], "resolution": None}
+    assert run("quality", aligned, "--json", "--quiet").stdout == result.stdout
 
 
 def test_the_figure_of_the_quality(

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from hyperspy_smartalign.plotting.information import plot_information
 from hyperspy_smartalign.plotting.quality import plot_quality
@@ -148,3 +149,9 @@ def test_a_page_fits_into_a_figure_that_is_given() -> None:
     made = plot_quality({"a": (1, lambda axes: None)}, fig=figure)
     assert made["a"].figure.figure is figure
     assert "verdicts" not in made
+
+
+def test_a_title_is_no_formula():
+    figure = Figure()
+    plot_quality({"a": (1, lambda axes: None)}, title=r"$\frac{a$ 100 %", fig=figure)
+    figure.draw_without_rendering()

@@ -56,6 +56,8 @@ def test_triangles_are_open_where_most_are(pairs):
     one = closure_of_pairs([(0, 1), (0, 2), (1, 2)], [(0, 0), (14, 0), (0, 1)], 3, expected=0.05)
     assert one.open_share == 1
     assert "100 % of the triangles do not close" in one.words
+    near = closure_of_pairs([(0, 1), (0, 2), (1, 2)], [(0, 0), (0.5, 0), (0, 1)], 3, expected=0.007)
+    assert near.open_share == 0
     random = np.random.default_rng(4)
     shifts = measured(pairs, 0.05) + 8.0 * random.integers(-1, 2, size=(len(pairs), 2))
     assert closure_of_pairs(pairs, shifts, 12, expected=0.1).open_share > 0.5

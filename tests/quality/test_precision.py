@@ -111,3 +111,11 @@ def test_errors_below_the_bound_are_not_praised():
     assert "neither figure can be relied on" in judged.errors_in_words()
     assert "best possible" not in judged.errors_in_words()
     assert "161 times the best" in replace(judged, bound=np.full(2, 0.055 / 160)).errors_in_words()
+
+
+def test_interpolated_pixels_call_for_the_recorded_ones():
+    judged = replace(precision(motion(0.12, 0.16, 0.3, 0.06)), interpolated=True)
+    assert judged.limit == "unknown"
+    assert "as they were recorded" in judged.limit_in_words()
+    assert replace(judged, interpolated=False).limit == "instability"
+    assert replace(judged, motion=motion(0.4, 0.5, 0.6, 0.06)).limit == "instability"

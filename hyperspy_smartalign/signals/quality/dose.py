@@ -22,7 +22,7 @@ from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.averaging import kept_frames
 from hyperspy_smartalign.signals.covering import largest_rectangle
 from hyperspy_smartalign.signals.matching import check_fits
-from hyperspy_smartalign.signals.picturing import images_of, is_one_frame
+from hyperspy_smartalign.signals.picturing import images_of, is_one_frame, is_one_spectrum_image
 from hyperspy_smartalign.signals.progressing import Progress, interruptible, progress_bar
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.streaming import FrameStream
@@ -113,6 +113,8 @@ def dose_series(
     # Beyond what the frames have in common there is noise only, which must not pass for content.
     content = (steps[0] <= fading.edges[-1]) & fading.shown.any()
     signal_power = np.where(content, np.maximum(signal_power, 0), 0.0)
+    # Where there is no signal, there may be no noise either.
+    noise = np.where(signal_power > 0, noise, np.maximum(noise, 1e-300))
     information = np.array(
         [
             core.information(np.where(signal_power > 0, count * common / noise, 0.0), *steps)
@@ -273,7 +275,7 @@ def _aligned_frames(
 ) -> Frames:
     """The frames of the signal, or those of the source, aligned when they are asked for."""
     if source is None:
-        if is_one_frame(signal):
+        if is_one_frame(signal) or is_one_spectrum_image(signal):
             raise ValueError(
                 f"{signal!r} is one frame. Give the series that it was made of: "
                 "dose_series(source=series)."

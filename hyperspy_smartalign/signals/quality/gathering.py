@@ -17,7 +17,7 @@ from hyperspy_smartalign.resampling import Interpolation
 from hyperspy_smartalign.series.geometry import ScanGeometry
 from hyperspy_smartalign.signals import origins, recording
 from hyperspy_smartalign.signals.matching import check_fits
-from hyperspy_smartalign.signals.picturing import images_of, is_one_frame
+from hyperspy_smartalign.signals.picturing import images_of, is_one_frame, is_one_spectrum_image
 from hyperspy_smartalign.signals.progressing import Progress
 from hyperspy_smartalign.signals.quality.stages import Drawing, Evidence, measured_stage
 from hyperspy_smartalign.signals.streaming import FrameStream
@@ -286,7 +286,7 @@ def _stream(series: BaseSignal, messages: list[str]) -> FrameStream:
 
 
 def _aligned_stream(signal: BaseSignal, alignment: Alignment, messages: list[str]) -> FrameStream:
-    if is_one_frame(signal):
+    if is_one_frame(signal) or is_one_spectrum_image(signal):
         raise ValueError(
             f"{signal!r} is one frame, which does not tell how the frames agree. Give the series "
             f"as it was recorded: {_HOW}."

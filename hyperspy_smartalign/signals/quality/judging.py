@@ -206,8 +206,8 @@ def precision_of(evidence: Evidence, spectral: object = None) -> Precision | Non
         if evidence.frames is None:
             # Aligned pixels do not tell how the lines moved before, nor how noisy they were.
             jitter = np.full(3, np.nan)
-            noise = noise if evidence.noise is None else evidence.noise
-            bound = _shift_bound(evidence, alignment, noise)
+            if evidence.noise is not None:
+                bound = _shift_bound(evidence, alignment, evidence.noise)
         if model == "lines":
             variances = np.array([np.mean(f.claimed, axis=0) for f in examined.lines])
             known = all(np.isfinite(f.reported).all() for f in examined.lines)
@@ -226,6 +226,7 @@ def precision_of(evidence: Evidence, spectral: object = None) -> Precision | Non
         jitter=jitter,
         resolved=float(resolved),
         line_time=float("nan") if line_time is None else float(line_time),
+        interpolated=evidence.frames is None,
     )
 
 

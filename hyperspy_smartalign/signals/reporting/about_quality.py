@@ -24,6 +24,8 @@ from hyperspy_smartalign.signals.reporting.subject import Subject
 if TYPE_CHECKING:
     from hyperspy_smartalign.signals.quality.quality import Quality
 
+# Topics that would not read well in a sentence.
+_IN_WORDS = {"undetermined": "what is common to all frames"}
 _STAGES = {"raw": "as recorded", "rigid": "shifts only", "nonrigid": "non-rigid"}
 
 
@@ -33,21 +35,22 @@ def verdict_of(subject: Subject) -> Judgement:
     by_level = {
         level: [verdict.topic for verdict in found if verdict.level == level] for level in LEVELS
     }
+    unknown = by_level["unknown"]
+    rest = f" Nothing can be said on: {_topics(unknown)}." if unknown else ""
     if by_level["bad"]:
         return Judgement(
             "Overall",
             "bad",
-            f"Do not rely on this result before you have looked at: {_topics(by_level['bad'])}.",
+            "Do not rely on this result before you have looked at: "
+            f"{_topics(by_level['bad'])}.{rest}",
         )
     if by_level["caution"]:
         return Judgement(
             "Overall",
             "caution",
-            f"Usable, with care. Look at: {_topics(by_level['caution'])}.",
+            f"Usable, with care. Look at: {_topics(by_level['caution'])}.{rest}",
         )
     if by_level["good"]:
-        unknown = by_level["unknown"]
-        rest = f" Nothing can be said on: {_topics(unknown)}." if unknown else ""
         return Judgement(
             "Overall", "good", f"Nothing that was measured speaks against this result.{rest}"
         )
@@ -80,7 +83,7 @@ def _capital(text: str) -> str:
 
 
 def _topics(topics: list[str]) -> str:
-    return ", ".join(topics)
+    return ", ".join(_IN_WORDS.get(topic, topic) for topic in topics)
 
 
 def _resolutions(quality: Quality) -> Table | None:

@@ -291,3 +291,11 @@ def test_weights_against_damage_help_a_drifting_series_that_was_aligned():
         held(aligned.inav[:count].smartalign.average().data, truth) for count in range(2, 25, 2)
     )
     assert held(weighted, truth) > 1.02 * best_first
+
+
+@pytest.mark.parametrize("shape", [(5, 48, 48), (8, 40, 56)])
+def test_constant_frames_have_no_dose_series_to_speak_of(shape):
+    found = hs.signals.Signal2D(np.full(shape, 7.0, np.float32)).smartalign.dose_series()
+    assert not found.fades
+    assert (found.information == 0).all()
+    assert "nothing in common" in str(found)

@@ -345,3 +345,30 @@ def test_transforms_of_the_raw_stage_do_not_interpolate(simulated, aligned) -> N
     np.testing.assert_array_equal(
         pixels, simulated.series.data[0, top : top + height, left : left + width]
     )
+
+
+@pytest.mark.parametrize("pixels", [np.full((5, 40, 48), 7.0), np.zeros((4, 32, 32), np.uint16)])
+def test_constant_frames_are_told_as_such(pixels) -> None:
+    quality = hs.signals.Signal2D(pixels).smartalign.quality(show_progressbar=False)
+    levels = {verdict.topic: verdict.level for verdict in quality.verdicts}
+    assert levels == {"resolution": "bad", "frames": "unknown"}
+    json.dumps(quality.to_dict(), allow_nan=False)
+
+
+def test_copies_of_a_frame_are_no_series(simulated) -> None:
+    frame = simulated.series.inav[0]
+    quality = hs.stack([frame] * 4).smartalign.quality(show_progressbar=False)
+    assert [v.level for v in quality.verdicts if v.topic == "frames"] == ["bad"]
+    np.testing.assert_allclose(quality.frames.weight, 1.0)
+
+
+def test_messages_name_the_easy_way_to_the_recorded_series(simulated) -> None:
+    series = simulated.series.deepcopy()
+    aligned = aligned_by_truth(simulated, series)
+    del series
+    with pytest.raises(ValueError, match="find_source"):
+        aligned.smartalign.average().smartalign.quality(show_progressbar=False)
+    spectra = hs.signals.Signal1D(np.ones((*SHAPE, 4)))
+    recording.write_alignment(spectra, recording.alignment_of(aligned))
+    with pytest.raises(ValueError, match="find_source"):
+        spectra.smartalign.quality(show_progressbar=False)

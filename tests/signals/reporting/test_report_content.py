@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import hyperspy.api as hs
 import numpy as np
@@ -364,3 +365,13 @@ def test_texts_are_made_printable() -> None:
     assert number(1.5e-7) == "1.5e−07"
     assert number(1.5e7) == "1.5e+07"
     assert number(float("nan")) == number(None) == "–"
+
+
+@pytest.mark.parametrize("level", ["good", "caution", "bad"])
+def test_what_is_not_known_is_named_but_does_not_count(level):
+    quality = SimpleNamespace(
+        verdicts=(Verdict("errors", level, "x"), Verdict("undetermined", "unknown", "y"))
+    )
+    found = verdict_of(SimpleNamespace(quality=quality))
+    assert found.level == level
+    assert found.words.endswith("Nothing can be said on: what is common to all frames.")
