@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from hyperspy_smartalign.signals.matching import (
 )
 from hyperspy_smartalign.signals.motif.applying import applied_to_tiles
 from hyperspy_smartalign.signals.progressing import progress_bar
+from hyperspy_smartalign.signals.provenance.noting import begins_with_files, laziness, note
 from hyperspy_smartalign.signals.regridding import carried_to
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.spectra.applying import applied_to_spectra, is_work_on_spectra
@@ -47,13 +49,33 @@ def apply_alignment(
     num_workers: int | None = None,
     lazy_output: bool | None = None,
     inputs: Sequence[Path] = (),
+    by_frames: bool = False,
     **keywords: Any,
 ) -> BaseSignal:
     """Apply an alignment that was found on another signal with the same probe path.
 
-    The parameters are those of `hyperspy_smartalign.apply_alignment`, and the files that the
-    signal was put together from, where they are known.
+    The parameters are those of `hyperspy_smartalign.apply_alignment`, the files that the signal was
+    put together from, where they are known, and whether images are worked on one after the other,
+    as for a file.
     """
+    parameters = ApplyParameters(**keywords)
+    # An alignment whose own series is not on file is recorded as it is.
+    from_signal = isinstance(alignment, BaseSignal) and (
+        recording.has_matches(alignment) or begins_with_files(alignment)
+    )
+    noted = partial(
+        note,
+        call="apply_alignment",
+        inputs={"signal": signal, "alignment": alignment if from_signal else None},
+        parameters={
+            **parameters.keywords(),
+            **laziness(lazy_output),
+            **({"by_frames": True} if by_frames or file is not None else {}),
+            **({} if from_signal else {"alignment": _recordable(alignment)}),
+        },
+        # Its pixels do not matter.
+        unseen=("alignment",),
+    )
     if cuts_tiles(signal, alignment):
         return applied_to_tiles(
             signal,
@@ -65,12 +87,13 @@ def apply_alignment(
             num_workers=num_workers,
             lazy_output=lazy_output,
             inputs=inputs,
+            by_frames=by_frames,
+            noted=noted,
             **keywords,
         )
-    parameters = ApplyParameters(**keywords)
     staged = Staged.of(signal, alignment, parameters, file=file, stacklevel=_USER)
     kept, _ = on_control_grid(staged.composed)
-    if staged.by_frames:
+    if by_frames or staged.by_frames:
         return applied_to_spectra(
             signal,
             staged.stage,
@@ -83,8 +106,9 @@ def apply_alignment(
             num_workers=num_workers,
             lazy_output=lazy_output,
             inputs=inputs,
+            noted=noted,
         )
-    return _applied_to_images(
+    result = _applied_to_images(
         signal,
         staged.stage,
         kept,
@@ -93,6 +117,8 @@ def apply_alignment(
         num_workers=num_workers,
         lazy_output=lazy_output,
     )
+    noted(result)
+    return result
 
 
 @dataclass(frozen=True)
@@ -287,6 +313,18 @@ def _new_steps(
 def _composed(carried: Alignment, stage: Alignment) -> Alignment:
     """Both alignments in one; the steps of `stage` hold those of `carried` already."""
     return replace(carried.compose(stage), steps=stage.steps)
+
+
+def _recordable(alignment: Any) -> Any:
+    """An alignment, or a table of shifts as an array."""
+    if isinstance(alignment, BaseSignal):
+        return recording.alignment_of(alignment)
+    if not _is_table(alignment):
+        return alignment
+    try:
+        return np.asarray(alignment, np.float64)
+    except (TypeError, ValueError):  # no alignment, as is found out later
+        return None
 
 
 def _is_table(alignment: Any) -> bool:

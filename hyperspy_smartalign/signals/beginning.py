@@ -157,6 +157,10 @@ class Beginning:
             and not recording.has_matches(signal),
         )
 
+    def measured_is(self, signal: BaseSignal) -> bool:
+        """Whether the frames of a signal are those that are measured."""
+        return self.measured.data is signal.data
+
     @property
     def start(self) -> tuple[Transform, ...]:
         """Where each frame is so far."""

@@ -19,6 +19,7 @@ from hyperspy_smartalign.signals.beginning import Beginning, rigid_start
 from hyperspy_smartalign.signals.compacting import on_control_grid, without_distortions
 from hyperspy_smartalign.signals.motif.redrawing import CUT_TWICE, redrawn
 from hyperspy_smartalign.signals.progressing import Progress, progress_bar, watch
+from hyperspy_smartalign.signals.provenance.noting import laziness, note
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.staging import announced, equal_frames, interpolated_twice, warn
 from hyperspy_smartalign.signals.streaming import FrameStream
@@ -60,8 +61,9 @@ def align_nonrigid(
         lazy = beginning.drawn.lazy if lazy_output is None else lazy_output
         options: dict[str, Any] = {"num_workers": num_workers, "progress": progress}
         messages = [*beginning.messages, *result.messages]
-        data = None
+        data, parent = None, None
         if beginning.raw is not None and recording.has_matches(beginning.raw):
+            parent = origins.living_parent(beginning.raw)
             data = redrawn(beginning.raw, stage, rendering, lazy=lazy, **options)
             messages += [CUT_TWICE] if data is None else []
         if data is None:
@@ -73,6 +75,20 @@ def align_nonrigid(
         title="aligned" if rendering.output == "series" else rendering.output,
     )
     messages += _record(aligned, recorded, beginning, result)
+    known = source is None and beginning.raw is not signal
+    note(
+        aligned,
+        "align_nonrigid",
+        {
+            "signal": signal,
+            "source": source,
+            "raw": beginning.raw if known else None,
+            "parent": parent,
+        },
+        {**parameters.keywords(), **laziness(lazy_output)},
+        # Of a series that was aligned, the raw frames are looked at.
+        unseen=() if beginning.measured_is(signal) else ("signal",),
+    )
     if report.identical:
         messages.append(equal_frames(len(stream)))
     if beginning.composed is not None:

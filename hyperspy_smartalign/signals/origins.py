@@ -69,6 +69,25 @@ def remember_parent(
     vars(tiles)[_PARENT] = Origin(signal if parent is None else parent)
 
 
+def has_origin(signal: BaseSignal) -> bool:
+    """Whether a signal knows what it was made from, and that is still in memory."""
+    known = vars(signal)
+    return any(name in known and known[name]() is not None for name in (_ATTRIBUTE, _PARENT))
+
+
+def remember_as_parent(tiles: BaseSignal, parent: BaseSignal) -> None:
+    """Let a stack of tiles know the signal itself that its pixels were cut out of."""
+    vars(tiles)[_PARENT] = Origin(parent)
+
+
+def hand_over(signal: BaseSignal, twin: BaseSignal) -> BaseSignal:
+    """Let the twin of a signal know what the signal knows of its origin; returns the twin."""
+    for name in (_ATTRIBUTE, _PARENT):
+        if name in vars(signal):
+            vars(twin)[name] = Origin(vars(signal)[name]())
+    return twin
+
+
 def living_parent(tiles: BaseSignal) -> BaseSignal | None:
     """The series or image that tiles were cut out of; None where it is gone.
 

@@ -27,6 +27,7 @@ from hyperspy_smartalign.signals.framewise import (
     normalised,
 )
 from hyperspy_smartalign.signals.progressing import progress_bar
+from hyperspy_smartalign.signals.provenance.noting import note
 from hyperspy_smartalign.signals.rebuilding import (
     SeriesLayout,
     chosen_axis,
@@ -198,7 +199,7 @@ def prepare(
         "line_time": None if line_time is None else float(line_time),
         "equalise": equalise,
     }
-    return prepared_signal(
+    result = prepared_signal(
         signal,
         data,
         axes,
@@ -206,6 +207,8 @@ def prepare(
         geometry=geometry,
         moved=choosing or transpose or resample != 1,
     )
+    note(result, "prepare", {"signal": signal}, parameters)
+    return result
 
 
 def remove_ramp(signal: BaseSignal, *, order: int = 1) -> BaseSignal:
@@ -257,7 +260,7 @@ def remove_ramp(signal: BaseSignal, *, order: int = 1) -> BaseSignal:
             signal.data, RemoveRampFrame(int(order), coefficients.append), signal.data.shape[-2:]
         )
         results = {"coefficients": np.stack(coefficients)}
-    return prepared_signal(
+    result = prepared_signal(
         signal,
         data,
         series.axes(),
@@ -265,6 +268,8 @@ def remove_ramp(signal: BaseSignal, *, order: int = 1) -> BaseSignal:
         geometry=series.geometry,
         moved=False,
     )
+    note(result, "remove_ramp", {"signal": signal}, {"order": int(order)})
+    return result
 
 
 def _reporting(stage: str) -> Callable[[int, int], None] | None:

@@ -14,6 +14,7 @@ from hyperspy_smartalign.signals import origins, recording, wrapping
 from hyperspy_smartalign.signals.cropping import Region, choose_canvas
 from hyperspy_smartalign.signals.matching import alignment_carried
 from hyperspy_smartalign.signals.progressing import progress_bar, watch
+from hyperspy_smartalign.signals.provenance.noting import laziness, note
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.staging import (
     announced,
@@ -92,6 +93,12 @@ def align_rigid(
     )
     recording.write_measurements(aligned, result.pairs, result.noise)
     origins.remember(aligned, origins.raw_of(signal, source, earlier))
+    note(
+        aligned,
+        "align_rigid",
+        {"signal": signal, "source": source},
+        {**parameters.keywords(), **laziness(lazy_output)},
+    )
     messages = list(result.messages)
     if report.identical:
         messages.append(equal_frames(len(frames)))

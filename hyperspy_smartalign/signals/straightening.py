@@ -16,6 +16,7 @@ from hyperspy_smartalign.resampling.options import check_interpolation, fill_num
 from hyperspy_smartalign.series.rescan import slow_axes
 from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.framewise import map_frames
+from hyperspy_smartalign.signals.provenance.noting import note
 from hyperspy_smartalign.signals.rebuilding import SeriesLayout, prepared_signal
 from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.transforms import Canvas
@@ -116,6 +117,7 @@ def straighten_rows(
     )
     general = result.metadata.General
     general.title = f"{general.title} (straightened)" if general.title else "straightened"
+    note(result, _STEP, {"signal": signal}, parameters)
     return result
 
 

@@ -19,6 +19,7 @@ from hyperspy_smartalign.signals.loading import load_series
 from hyperspy_smartalign.signals.loading_some import load_some
 from hyperspy_smartalign.signals.motif.belonging import GivenTiles
 from hyperspy_smartalign.signals.motif.match_table import matches_of
+from hyperspy_smartalign.signals.provenance.noting import note
 from hyperspy_smartalign.signals.retelling import retold
 from hyperspy_smartalign.signals.spectra.applying import file_of
 from hyperspy_smartalign.signals.telling import gathered, tell
@@ -248,7 +249,9 @@ def stacked(signals: Sequence[BaseSignal]) -> BaseSignal:
             "give spectrum images, or images, of one shape: crop them with isig and inav."
         )
     lazy = [signal if signal._lazy else signal.as_lazy() for signal in signals]
-    return hs.stack(lazy, new_axis_name=FRAME, stack_metadata=0, show_progressbar=False)
+    result = hs.stack(lazy, new_axis_name=FRAME, stack_metadata=0, show_progressbar=False)
+    note(result, "stack", {f"signal {number}": each for number, each in enumerate(signals)}, {})
+    return result
 
 
 def _frames_with_tiles(alignment: Any) -> list[int] | None:

@@ -19,6 +19,7 @@ from hyperspy_smartalign.signals import recording, wrapping
 from hyperspy_smartalign.signals.copying import with_data
 from hyperspy_smartalign.signals.matching import alignment_carried, check_fits
 from hyperspy_smartalign.signals.progressing import progress_bar
+from hyperspy_smartalign.signals.provenance.noting import laziness, note
 from hyperspy_smartalign.signals.rendering import Rendering, render
 from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import frames_of, layout_of
@@ -49,6 +50,19 @@ def compensate_drift(
 ) -> BaseSignal:
     """Take the drift within the frames out of an image or a series of images."""
     check_interpolation(interpolation)
+    parameters = {
+        "angle": angle,
+        "ratio": ratio,
+        "cell": cell if cell is None else [float(value) for value in cell],
+        "drift": drift,
+        "lattice": lattice,
+        "slow_axis": slow_axis,
+        "calibrate": calibrate,
+        "crop": crop,
+        "fill": fill,
+        "interpolation": interpolation,
+        **laziness(lazy_output),
+    }
     if drift is None:
         drift = lattices.drift_from_lattice(
             signal, angle=angle, ratio=ratio, cell=cell, lattice=lattice, slow_axis=slow_axis
@@ -94,6 +108,7 @@ def compensate_drift(
                 axis.scale / drift.magnification,
                 axis.offset / drift.magnification,
             )
+    note(result, STEP, {"signal": signal, "source": source}, parameters)
     return result
 
 
