@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperspy_smartalign.motif.sampling import sample_inside
-from hyperspy_smartalign.resampling.compiled import compiled_reordered
+from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.kernels import SPLINE, mirror, sample_line, split, tap_weights
 from hyperspy_smartalign.resampling.options import TOLERANCE, DoubleArray, FloatArray
 from hyperspy_smartalign.resampling.spline import POLE
@@ -22,7 +22,7 @@ _POWERS = POLE ** np.arange(16)
 _SLOWEST = 0.8
 
 
-@compiled_reordered
+@compiled
 def _noise_gain(fraction: float) -> float:
     """Variance of white noise after spline interpolation at a fraction of a pixel, over before."""
     weights = tap_weights(fraction, SPLINE)
@@ -36,7 +36,7 @@ def _noise_gain(fraction: float) -> float:
     return total
 
 
-@compiled_reordered
+@compiled
 def _sample_tile(
     source: FloatArray,
     cy: float,
@@ -73,7 +73,7 @@ def _sample_tile(
             out[q, p] = total
 
 
-@compiled_reordered
+@compiled
 def _right_side(tile: FloatArray, weighted: FloatArray) -> DoubleArray:
     """Right-hand side of the normal equations; not finite where the tile has gaps."""
     h, w = tile.shape
@@ -100,7 +100,7 @@ def _right_side(tile: FloatArray, weighted: FloatArray) -> DoubleArray:
     return right
 
 
-@compiled_reordered
+@compiled
 def _with_gaps(
     tile: FloatArray, design: DoubleArray, weights: DoubleArray
 ) -> tuple[DoubleArray, DoubleArray]:
@@ -118,7 +118,7 @@ def _with_gaps(
     return normal, right
 
 
-@compiled_reordered
+@compiled
 def _residual(
     tile: FloatArray, design: FloatArray, weights: FloatArray, values: DoubleArray
 ) -> tuple[float, float]:
@@ -147,7 +147,7 @@ def _residual(
     return total, count
 
 
-@compiled_reordered
+@compiled
 def normal_matrix(design: DoubleArray, weights: DoubleArray) -> DoubleArray:
     normal = np.zeros((4, 4))
     for a in range(4):
@@ -157,7 +157,7 @@ def normal_matrix(design: DoubleArray, weights: DoubleArray) -> DoubleArray:
     return normal
 
 
-@compiled_reordered
+@compiled
 def _solvable(normal: DoubleArray) -> bool:
     """Whether every parameter is known from the pixels that a tile has."""
     for a in range(4):
@@ -168,14 +168,14 @@ def _solvable(normal: DoubleArray) -> bool:
     return solvable
 
 
-@compiled_reordered
+@compiled
 def _within(centre: float, reach: float, size: int) -> bool:
     """Whether a tile that reaches so far to both sides lies within 0 .. size - 1."""
     inside: bool = reach - TOLERANCE <= centre <= size - 1 - reach + TOLERANCE
     return inside
 
 
-@compiled_reordered
+@compiled
 def locate_tiles(
     source: FloatArray,
     start: DoubleArray,

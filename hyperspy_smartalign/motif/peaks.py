@@ -12,7 +12,7 @@ from scipy.ndimage import maximum_filter
 
 from hyperspy_smartalign.motif.scores import ScoreMap
 from hyperspy_smartalign.motif.searched_motif import checked_motif
-from hyperspy_smartalign.resampling.compiled import compiled_reordered
+from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.options import DoubleArray, FloatArray
 
 # A repeat within the motif reaches this share of the height at no shift, and this many standard
@@ -149,7 +149,7 @@ def smallest_distance(motif: npt.ArrayLike) -> float:
     return max(1.0, _NEAREST * shortest)
 
 
-@compiled_reordered
+@compiled
 def _vertex(before: float, here: float, after: float) -> tuple[float, float]:
     """Offset and rise of the vertex of the parabola through three samples about a maximum."""
     bend = before - 2.0 * here + after
@@ -161,7 +161,7 @@ def _vertex(before: float, here: float, after: float) -> tuple[float, float]:
     return offset, slope * offset + 0.5 * bend * offset * offset
 
 
-@compiled_reordered
+@compiled
 def _likely(values: FloatArray, y: int, threshold: np.float32, out: npt.NDArray[np.bool_]) -> None:
     """Mark the pixels of a row that are not below their four neighbours, as vectors do fast."""
     h, w = values.shape
@@ -180,7 +180,7 @@ def _likely(values: FloatArray, y: int, threshold: np.float32, out: npt.NDArray[
         out[x] = (here >= threshold) & (not below)
 
 
-@compiled_reordered
+@compiled
 def _is_top(values: FloatArray, y: int, x: int) -> bool:
     """Whether none of eight neighbours is higher, and none before it is as high."""
     h, w = values.shape
@@ -196,7 +196,7 @@ def _is_top(values: FloatArray, y: int, x: int) -> bool:
     return True
 
 
-@compiled_reordered
+@compiled
 def _maxima(
     values: FloatArray, threshold: float
 ) -> tuple[npt.NDArray[np.int64], DoubleArray, DoubleArray]:
@@ -232,7 +232,7 @@ def _maxima(
     return places[:count], offsets[:count], heights[:count]
 
 
-@compiled_reordered
+@compiled
 def _suppress(
     centres: DoubleArray, height: int, width: int, distance: float, overlap: float
 ) -> npt.NDArray[np.bool_]:

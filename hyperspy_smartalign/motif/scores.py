@@ -25,7 +25,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from hyperspy_smartalign.motif.searched_motif import ComplexArray, SearchedMotif, fast_size
-from hyperspy_smartalign.resampling.compiled import compiled_reordered
+from hyperspy_smartalign.resampling.compiled import compiled
 from hyperspy_smartalign.resampling.options import FloatArray, check_frame
 
 # Share of the frame's own variance below which a tile is flat: what varies there is rounding.
@@ -238,7 +238,7 @@ def score_map(frame: npt.ArrayLike, motif: npt.ArrayLike, *, coverage: float = 0
     return SearchedFrame(frame).scores(motif, coverage=coverage)
 
 
-@compiled_reordered
+@compiled
 def _scaled(correlation: FloatArray, scale: FloatArray, out: FloatArray) -> None:
     """Correlation times scale, within -1 .. 1, where there is a scale."""
     for q in range(out.shape[0]):
@@ -248,7 +248,7 @@ def _scaled(correlation: FloatArray, scale: FloatArray, out: FloatArray) -> None
             row[p] = min(np.float32(1.0), max(np.float32(-1.0), value))
 
 
-@compiled_reordered
+@compiled
 def _inverse_norms(
     pixels: FloatArray, height: int, width: int, flat: float, out: FloatArray
 ) -> None:

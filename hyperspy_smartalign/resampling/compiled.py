@@ -23,12 +23,3 @@ def compiled(function: Function) -> Function:
     """
     jit = numba.njit(cache=True, nogil=True, fastmath=_NAN_SAFE)
     return cast(Function, jit(function))
-
-
-def compiled_reordered(function: Function) -> Function:
-    """As `compiled`, but sums may be reordered.
-
-    For loops that add up long rows and write to nothing else, where it saves time.
-    """
-    jit = numba.njit(cache=True, nogil=True, fastmath=_NAN_SAFE | {"reassoc"})
-    return cast(Function, jit(function))

@@ -147,9 +147,10 @@ def test_idle_parameters_are_greyed_out_with_the_reason(tool, shown):
 
 def test_it_opens_quickly(tool):
     tool.gui(display=False, toolkit="ipywidgets")
-    began = time.perf_counter()
+    # Of the processor, which other tests use too.
+    began = time.process_time()
     tool.gui(display=False, toolkit="ipywidgets")
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_closing_leaves_no_links(tool, shown):
