@@ -127,7 +127,8 @@ def _hop_probability(stack: npt.NDArray[np.generic], found: RigidResult) -> Floa
     distance = repeat_distance(average - average.mean())
     margin = found.hop_margin
     if np.isfinite(distance):
-        margin = margin_on_path(margin, found.shifts, used, distance)
+        agreement = found.pairs.agreement(found.shifts, used)
+        margin = margin_on_path(margin, found.shifts, used, distance, agreement=agreement)
     return np.asarray(1.0 / (1.0 + np.exp(np.clip(margin, -700, 700))))
 
 

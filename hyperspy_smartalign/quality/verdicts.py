@@ -176,7 +176,7 @@ def verdict_on_hops(frames: FrameQuality) -> Verdict:
             "good",
             f"No frame lies a unit cell off (expected number {_small(expected)} of {len(known)}).",
         )
-    text = f"By their pixels and the drift, {expected:.2g} of {len(known)} frames may lie a unit "
+    text = f"By pixels, drift and pairs, {expected:.2g} of {len(known)} frames may lie a unit "
     text += "cell off"
     doubtful = np.flatnonzero(np.nan_to_num(frames.hop_probability) > DOUBTFUL)
     if len(doubtful):

@@ -11,6 +11,9 @@ from hyperspy_smartalign.quality.noise import NoiseModel
 
 __all__ = ["PairTable", "PairsMeasured", "RigidResult"]
 
+# A maximum nearer than this is the same one, px.
+_AGREES = 3.0
+
 
 @dataclass(frozen=True)
 class PairTable:
@@ -32,6 +35,20 @@ class PairTable:
     shifts: npt.NDArray[np.float64]
     similarity: npt.NDArray[np.float64]
     accepted: npt.NDArray[np.bool_]
+
+    def agreement(
+        self, shifts: npt.NDArray[np.float64], used: npt.NDArray[np.bool_]
+    ) -> float | None:
+        """Share of the pairs whose highest maximum is where the shifts (n, 2) put it, to 3 px.
+
+        Of pairs of used frames; None where there are none.
+        """
+        taking = used[self.indices].all(1)
+        if not taking.any():
+            return None
+        first, second = self.indices[taking].T
+        away = self.shifts[taking] - (shifts[first] - shifts[second])
+        return float((np.hypot(*away.T) < _AGREES).mean())
 
     def matrix(self, values: npt.NDArray[np.generic], count: int) -> npt.NDArray[np.float64]:
         """One value a pair as an (n, n) matrix, row i, column j > i; NaN where not measured."""

@@ -354,7 +354,11 @@ def _margin(evidence: Evidence, alignment: Alignment, margin: DoubleArray) -> Do
     distance = repeat_distance(average - average.mean())
     if np.isnan(distance):
         return margin
-    return margin_on_path(margin, alignment.shifts, ~np.isnan(margin), distance)
+    used = ~np.isnan(margin)
+    agreement = None
+    if evidence.pairs is not None and evidence.pairs.indices.max(initial=0) < len(used):
+        agreement = evidence.pairs.agreement(alignment.shifts, used)
+    return margin_on_path(margin, alignment.shifts, used, distance, agreement=agreement)
 
 
 def frame_weights(signal: BaseSignal, source: BaseSignal | None = None) -> DoubleArray:
