@@ -48,6 +48,10 @@ MEMBERS = {
     "line_profile",
     "drift_from_lattice",
     "compensate_drift",
+    "dose_series",
+    "find_source",
+    "quality",
+    "report",
 }
 
 # Arguments that open a tool.
