@@ -38,7 +38,10 @@ def save_signal(signal: BaseSignal, path: Path, **options: Any) -> None:
         written. Or the file cannot be written.
     """
     check_room(path, signal)
+    known = signal.tmp_parameters.deepcopy()
     signal.save(path, overwrite=True, **options)
+    # Files are written aside and renamed: that name must not become the origin of the signal.
+    signal.tmp_parameters = known
 
 
 def check_room(path: Path, signal: BaseSignal) -> None:
