@@ -88,7 +88,7 @@ def test_zipped_velox_files(shared_data: Shared, tmp_path: Path, repeat: Repeat)
     with zipfile.ZipFile(shared_data("velox-si-frames/velox_EELS_EDS.zip")) as archive:
         names = [name for name in archive.namelist() if name.endswith(".emd")]
         path = Path(archive.extract(names[0], tmp_path))
-    found = load_series(path, select_type="image")
+    found = load_series(path, select_type="images")
     images = found if isinstance(found, dict) else {"": found}
     image = next(iter(images.values()))
     image.smartalign.remove_ramp().save(tmp_path / "made.hspy")
