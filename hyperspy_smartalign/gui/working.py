@@ -157,7 +157,11 @@ class Latest:
         self._dropped = 0
 
     def ask(self, function: Callable[[], Any], ended: Callable[[Outcome], None]) -> None:
-        """Run a function in the background; ``ended(outcome)`` unless another is asked first."""
+        """Run a function in the background, then ``ended(outcome)``.
+
+        One that still waits when another is asked is never run. One that runs already may be
+        told of: while a user drags a slider, pictures follow it as fast as they are made.
+        """
         with self._lock:
             if self._closed:
                 return

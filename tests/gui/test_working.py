@@ -169,13 +169,15 @@ def test_cancelling_a_verb_leaves_the_series(desk, simulated):
 
 def test_only_the_latest_preview_counts():
     mailbox, told = Mailbox(), []
-    latest, go_on = Latest(mailbox), threading.Event()
+    latest, running, go_on = Latest(mailbox), threading.Event(), threading.Event()
 
     def slow():
-        go_on.wait(20)
+        running.set()
+        assert go_on.wait(20)
         return "first"
 
     latest.ask(slow, lambda outcome: told.append(outcome.value))
+    assert running.wait(20)
     latest.ask(lambda: "second", lambda outcome: told.append(outcome.value))
     latest.ask(lambda: "third", lambda outcome: told.append(outcome.value))
     go_on.set()
