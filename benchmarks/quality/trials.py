@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from benchmarks.contestants import Estimate, Frames
 from benchmarks.measures import judge
@@ -129,7 +130,7 @@ def _hop_probability(stack: npt.NDArray[np.generic], found: RigidResult) -> Floa
     if np.isfinite(distance):
         agreement = found.pairs.agreement(found.shifts, used)
         margin = margin_on_path(margin, found.shifts, used, distance, agreement=agreement)
-    return np.asarray(1.0 / (1.0 + np.exp(np.clip(margin, -700, 700))))
+    return np.asarray(expit(-margin))
 
 
 def shift_trial(shape: Shape, frames: int, dose: float, seed: int) -> ShiftTrial:

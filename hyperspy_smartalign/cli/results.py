@@ -175,8 +175,12 @@ def average_of(aligned: BaseSignal, output: str, *, weights: str | None = None) 
         return aligned.smartalign.average(weights=weights)
     if output == "average":
         return aligned
-    # A sum counts what only some frames saw as if all had.
-    return aligned / float((~aligned.smartalign.alignment.excluded).sum())
+    from hyperspy_smartalign.signals.averaging import average_of_sum
+    from hyperspy_smartalign.signals.provenance.noting import note
+
+    average = average_of_sum(aligned)
+    note(average, "average_of_sum", {"signal": aligned}, {})
+    return average
 
 
 def navigator_of(result: BaseSignal) -> BaseSignal:

@@ -104,7 +104,7 @@ def plot_precision(
     title = _LIMITS[precision.limit]
     if np.isfinite(ratio):
         least = "what white noise allows" if precision.too_small else "the best possible"
-        title = f"errors {_plain(ratio)} times {least}, {title}"
+        title = f"errors {_factor(ratio)} times {least}, {title}"
     ax.set_title(title, fontsize=TITLE)
     ax.grid(axis="x", color="0.88", linewidth=0.6)
     ax.set_axisbelow(True)
@@ -112,5 +112,5 @@ def plot_precision(
     return ax
 
 
-def _plain(ratio: float) -> str:
+def _factor(ratio: float) -> str:
     return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"

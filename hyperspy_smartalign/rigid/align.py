@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from hyperspy_smartalign.parameters import RigidParameters
 from hyperspy_smartalign.quality.noise import NoiseModel
@@ -338,7 +339,7 @@ def _refine(
 
 def _doubt(hops: HopCheck, used: BoolArray) -> float:
     """Expected number of hopped frames."""
-    return float((1.0 / (1.0 + np.exp(np.clip(hops.margin[used], -50, 50)))).sum())
+    return float(expit(-hops.margin[used]).sum())
 
 
 def _messages(state: _State, margin: DoubleArray) -> list[str]:

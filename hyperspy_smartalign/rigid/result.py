@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from hyperspy_smartalign.quality.noise import NoiseModel
 
@@ -122,7 +123,7 @@ class RigidResult:
     @property
     def hop_probability(self) -> npt.NDArray[np.float64]:
         """Probability (n,) that a frame's shift is another maximum than the right one."""
-        return np.asarray(1.0 / (1.0 + np.exp(np.clip(self.hop_margin, -700, 700))))
+        return np.asarray(expit(-self.hop_margin))
 
     def on_frames(self, step: tuple[float, float], filled: float = 1.0) -> RigidResult:
         """What was found on a coarser grid, in pixels of the frames.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hyperspy.signals import BaseSignal
 
 from hyperspy_smartalign.signals import recording, weighing, wrapping
 from hyperspy_smartalign.signals import weighted_sums as summing
+from hyperspy_smartalign.signals.copying import with_data
 from hyperspy_smartalign.signals.progressing import interruptible
 from hyperspy_smartalign.signals.telling import tell
 from hyperspy_smartalign.signals.validating import Layout, layout_of
@@ -90,6 +92,33 @@ def average(
         noise = wrapping.variance_signal(result, spread)
         result.metadata.set_item("Signal.Noise_properties.variance", noise)
     recording.append_step(result, "average", record)
+    return result
+
+
+def average_of_sum(signal: BaseSignal) -> BaseSignal:
+    """Average of the frames of which a signal is the sum.
+
+    Parameters
+    ----------
+    signal : BaseSignal
+        What a verb made with ``output="sum"``, one frame; its alignment tells of how many. What
+        only some of them saw was scaled to all of them already.
+
+    Returns
+    -------
+    BaseSignal
+        float32 for a sum in float32, else float64; its variance is divided as well.
+    """
+    count = float(np.count_nonzero(~recording.alignment_of(signal).excluded))
+    result = with_data(signal, signal.data / count)
+    general = result.metadata.General
+    general.title = re.sub(r"\bsum(\)?)$", r"average\1", general.title)
+    if signal.metadata.has_item("Signal.Noise_properties.variance"):
+        noise = signal.get_noise_variance()
+        spread = noise.data if isinstance(noise, BaseSignal) else np.asarray(noise)
+        noise = wrapping.variance_signal(result, spread / count**2)
+        result.metadata.set_item("Signal.Noise_properties.variance", noise)
+    recording.append_step(result, "average_of_sum", {"output": "average"})
     return result
 
 

@@ -31,6 +31,18 @@ def test_the_same_pixels_are_0(run: Run, aligned: Path) -> None:
     assert "Repeating: load_series, align_rigid" in result.stderr
 
 
+def test_the_average_of_a_sum_is_made_again(run: Run, session: Path, tmp_path: Path) -> None:
+    total, average = tmp_path / "sum.hspy", tmp_path / "average.hspy"
+    made = run(
+        "rigid", session / "series.hspy", "-o", total, "--output", "sum", "--average", average
+    )
+    assert made.exit_code == 0
+    assert run("rerun", average).exit_code == 0
+    assert run("rerun", total).exit_code == 0
+    frames = np.count_nonzero(~hs.load(total).smartalign.alignment.excluded)
+    np.testing.assert_allclose(hs.load(average).data * frames, hs.load(total).data)
+
+
 def test_other_pixels_are_1_and_are_kept(run: Run, session: Path, tmp_path: Path) -> None:
     made = hs.load(session / "aligned.hspy")
     made.data = made.data + 1

@@ -8,7 +8,7 @@ import pytest
 
 from hyperspy_smartalign import Alignment
 from hyperspy_smartalign.signals import recording
-from hyperspy_smartalign.signals.averaging import average
+from hyperspy_smartalign.signals.averaging import average, average_of_sum
 
 
 def with_gaps(lazy: bool, navigation: tuple[int, ...] = (4,)):
@@ -130,3 +130,34 @@ def test_the_variance_of_integers() -> None:
     data = np.random.default_rng(2).poisson(5, (9, 4, 6)).astype(np.uint8)
     variance = average(hs.signals.Signal2D(data), variance=True).get_noise_variance()
     np.testing.assert_allclose(variance.data, data.var(axis=0, ddof=1) / 9)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_average_of_a_sum(simulated_pair, lazy: bool) -> None:
+    series, aligned = simulated_pair
+    series = series.as_lazy() if lazy else series
+    given = {"alignment": aligned, "variance": "poisson", "crop": False, "show_progressbar": False}
+    total = series.apply_alignment(output="sum", **given)
+    expected = series.apply_alignment(output="average", **given)
+    found = average_of_sum(total)
+    assert found._lazy is lazy
+    assert found.metadata.General.title == expected.metadata.General.title
+    np.testing.assert_allclose(np.asarray(found.data), np.asarray(expected.data), rtol=1e-6)
+    np.testing.assert_allclose(
+        np.asarray(found.get_noise_variance().data),
+        np.asarray(expected.get_noise_variance().data),
+        rtol=1e-6,
+    )
+    # Plots divide a sum by the number of its frames, and this is none any more.
+    assert recording.steps_of(found)[-1]["parameters"]["output"] == "average"
+
+
+@pytest.fixture(scope="module")
+def simulated_pair():
+    simulated = hs.signals.Signal2D(
+        np.random.default_rng(2).poisson(20.0, (5, 24, 30)).astype(np.float32)
+    )
+    simulated.metadata.General.title = "frames"
+    shifts = [(0, 0), (1.2, -0.4), (2.5, 1.0), (0.3, 2.0), (9, 9)]
+    alignment = Alignment.from_shifts(shifts, frame_shape=(24, 30), excluded=[False] * 4 + [True])
+    return simulated, alignment

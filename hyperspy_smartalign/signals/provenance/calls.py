@@ -154,6 +154,11 @@ def _average(inputs: Inputs, parameters: dict[str, Any], working: Working) -> Ba
     return averaging.average(inputs["signal"], **keywords)
 
 
+def _average_of_sum(inputs: Inputs, parameters: dict[str, Any], working: Working) -> BaseSignal:
+    _chosen(parameters, None)
+    return averaging.average_of_sum(inputs["signal"])
+
+
 def _integrate(inputs: Inputs, parameters: dict[str, Any], working: Working) -> BaseSignal:
     keywords = _chosen(parameters, None, ("signal_range", "series_dimension"))
     return integrating.integrate(inputs["signal"], num_workers=working.num_workers, **keywords)
@@ -192,6 +197,7 @@ CALLS: dict[str, Call] = {
     "remove_ramp": _remove_ramp,
     "straighten_rows": _straighten_rows,
     "average": _average,
+    "average_of_sum": _average_of_sum,
     "integrate": _integrate,
     "compensate_drift": _compensate_drift,
     "select_tiles": _select_tiles,

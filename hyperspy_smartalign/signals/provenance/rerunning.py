@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,15 +85,11 @@ def made_again(target: str | os.PathLike[str] | BaseSignal, source: Any, working
     HistoryError, RepeatError, SourceError
         As `hyperspy_smartalign.rerun`.
     """
-    saved, near = _opened(target)
-    try:
+    with _opened(target) as (saved, near):
         history = recorded_history(saved)
         signal = repeated(history, Sources(source, near=near), working)
         signal = _as_saved(signal, saved, history)
         return Rerun(signal, compared(signal, saved))
-    finally:
-        if near is not None:
-            _close(saved, near)
 
 
 def checked(target: str | os.PathLike[str], source: Any = None) -> tuple[History, list[str]]:
@@ -102,24 +100,16 @@ def checked(target: str | os.PathLike[str], source: Any = None) -> tuple[History
     HistoryError, RepeatError, SourceError
         As `hyperspy_smartalign.rerun`.
     """
-    saved, near = _opened(target)
-    try:
+    with _opened(target) as (saved, near):
         history = recorded_history(saved)
         check_calls(history)
         return history, check_sources(history, Sources(source, near=near))
-    finally:
-        if near is not None:
-            _close(saved, near)
 
 
 def read_history(target: str | os.PathLike[str]) -> History:
     """How the signal in a file was made; raises as `recorded_history`."""
-    saved, near = _opened(target)
-    try:
+    with _opened(target) as (saved, _):
         return recorded_history(saved)
-    finally:
-        if near is not None:
-            _close(saved, near)
 
 
 def recorded_history(signal: BaseSignal) -> History:
@@ -147,16 +137,14 @@ def recorded_history(signal: BaseSignal) -> History:
     )
 
 
-def _close(signal: BaseSignal, path: Path) -> None:
-    """Close the file that a lazy signal is read from; a .zspy folder has none that is open."""
-    if signal._lazy and path.suffix.lower() == ".hspy":
-        signal.close_file()
-
-
-def _opened(target: str | os.PathLike[str] | BaseSignal) -> tuple[BaseSignal, Path | None]:
-    """The signal that was made, its pixels on disk, and its file."""
+@contextmanager
+def _opened(
+    target: str | os.PathLike[str] | BaseSignal,
+) -> Iterator[tuple[BaseSignal, Path | None]]:
+    """The signal that was made, its pixels on disk, and its file, which is closed in the end."""
     if isinstance(target, BaseSignal):
-        return target, None
+        yield target, None
+        return
     path = Path(target).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}.")
@@ -172,7 +160,12 @@ def _opened(target: str | os.PathLike[str] | BaseSignal) -> tuple[BaseSignal, Pa
             f"{str(path)!r} holds {len(content)} signals; give a file .hspy or .zspy that was "
             "saved from an aligned signal."
         )
-    return content, path
+    try:
+        yield content, path
+    finally:
+        # A folder .zspy has nothing that is open.
+        if content._lazy and path.suffix.lower() == ".hspy":
+            content.close_file()
 
 
 def _as_saved(signal: BaseSignal, saved: BaseSignal, history: History) -> BaseSignal:

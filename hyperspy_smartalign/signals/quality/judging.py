@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
+from scipy.special import expit
 
 from hyperspy_smartalign.nonrigid.examining import Examined, examine_lines
 from hyperspy_smartalign.quality.bound import (
@@ -332,7 +333,7 @@ def frames_of_quality(evidence: Evidence, spectral: object = None) -> FrameQuali
         reasons = list(alignment.exclusion_reasons)
         if alignment.hop_margin is not None:
             margin = _margin(evidence, alignment, alignment.hop_margin)
-            hops = 1.0 / (1.0 + np.exp(np.clip(margin, -700, 700)))
+            hops = np.asarray(expit(-margin))
     for index in np.flatnonzero(excluded):
         reasons[index] = reasons[index] or "shows too little of what the others show"
     return frame_quality(

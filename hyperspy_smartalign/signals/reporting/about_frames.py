@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hyperspy_smartalign.plotting.drift import DOUBTFUL
+from hyperspy_smartalign.quality.verdicts import DOUBTFUL
 from hyperspy_smartalign.signals.reporting.content import (
     Block,
     Column,
@@ -48,8 +48,8 @@ def frames_section(subject: Subject) -> Section | None:
 
 def _table(subject: Subject, alignment: Alignment) -> Table | Paragraph:
     n = alignment.n_frames
-    hops = _hop_probability(alignment)
-    similarity, weight = _measured(subject, n, "similarity"), _measured(subject, n, "weight")
+    hops = np.full(n, np.nan) if subject.hop_probability is None else subject.hop_probability
+    similarity, weight = subject.of_frames("similarity"), subject.of_frames("weight")
     shown = _worth_showing(alignment, hops, similarity)
     errors = np.full((n, 2), np.nan) if alignment.precision is None else alignment.precision
     with_hops = subject.frame == "frame"
@@ -67,7 +67,7 @@ def _table(subject: Subject, alignment: Alignment) -> Table | Paragraph:
     rows = []
     for frame in shown:
         out = bool(alignment.excluded[frame])
-        doubtful = with_hops and not out and hops[frame] > 1 / (1 + np.exp(DOUBTFUL))
+        doubtful = with_hops and not out and hops[frame] > DOUBTFUL
         (y, x), (y_error, x_error) = alignment.shifts[frame], errors[frame]
         cells = [str(frame), fixed(y, 2), number(y_error, 2), fixed(x, 2), number(x_error, 2)]
         cells += [_chance(hops[frame])] if with_hops else []
@@ -85,25 +85,8 @@ def _table(subject: Subject, alignment: Alignment) -> Table | Paragraph:
     return Table(tuple(columns), tuple(rows), caption)
 
 
-def _hop_probability(alignment: Alignment) -> Values:
-    if alignment.hop_margin is None:
-        return np.full(alignment.n_frames, np.nan)
-    margin = np.clip(np.asarray(alignment.hop_margin, np.float64), -500, 500)
-    return np.asarray(1 / (1 + np.exp(margin)))
-
-
 def _chance(probability: float) -> str:
     return "< 0.001" if probability < 1e-3 else number(probability, 2)
-
-
-def _measured(subject: Subject, n: int, name: str) -> Values | None:
-    """One figure a frame, of the quality; None where it does not cover all the frames."""
-    if subject.quality is None or subject.quality.frames is None:
-        return None
-    values = getattr(subject.quality.frames, name, None)
-    if values is None or np.shape(values) != (n,) or not np.isfinite(values).any():
-        return None
-    return np.asarray(values, np.float64)
 
 
 def _worth_showing(alignment: Alignment, hops: Values, similarity: Values | None) -> list[int]:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from hyperspy_smartalign import plotting
-from hyperspy_smartalign.plotting.drift import DOUBTFUL, DriftPath, rate_words
+from hyperspy_smartalign.plotting.drift import DriftPath, rate_words
+from hyperspy_smartalign.quality.verdicts import DOUBTFUL
 from hyperspy_smartalign.signals import instability as instabilities
 from hyperspy_smartalign.signals import picturing, picturing_nonrigid
 from hyperspy_smartalign.signals.reporting.content import Block, Facts, Paragraph, Picture, Section
@@ -36,7 +37,7 @@ def shifts_section(subject: Subject) -> Section | None:
     if alignment is None:
         return None
     thing = subject.frame
-    blocks: list[Block] = [Facts(tuple(_figures(alignment, thing)))]
+    blocks: list[Block] = [Facts(tuple(_figures(subject, alignment)))]
     if len(subject.used) > 1:
         blocks.append(_matrices(subject))
         if thing == "frame":
@@ -69,7 +70,8 @@ def _matrices(subject: Subject) -> Picture:
     )
 
 
-def _figures(alignment: Alignment, thing: str) -> list[tuple[str, str]]:
+def _figures(subject: Subject, alignment: Alignment) -> list[tuple[str, str]]:
+    thing = subject.frame
     used = ~alignment.excluded
     shifts = alignment.shifts[used]
     rows = []
@@ -97,21 +99,20 @@ def _figures(alignment: Alignment, thing: str) -> list[tuple[str, str]]:
     else:
         rows.append(("Standard error", "not known"))
     if thing == "frame":
-        rows.append(("Wrong unit cell", _hops(alignment)))
+        rows.append(("Wrong unit cell", _hops(subject)))
     return rows
 
 
-def _hops(alignment: Alignment) -> str:
-    if alignment.hop_margin is None or not np.isfinite(alignment.hop_margin).any():
+def _hops(subject: Subject) -> str:
+    hops = subject.hop_probability
+    if hops is None:
         return "not known"
-    margin = np.where(np.isnan(alignment.hop_margin), np.inf, alignment.hop_margin)
-    margin = np.where(alignment.excluded, np.inf, margin)
-    expected = float(np.sum(1 / (1 + np.exp(np.clip(margin, -500, 500)))))
-    doubtful = np.flatnonzero(margin < DOUBTFUL).tolist()
+    expected = float(np.nansum(hops))
+    doubtful = np.flatnonzero(np.nan_to_num(hops) > DOUBTFUL).tolist()
     amount = number(expected, 2) if expected >= _FEWEST else f"fewer than {_FEWEST}"
     text = f"{amount} frames to be expected there"
     if not doubtful:
-        return f"{text}; no frame is in doubt (lowest hop margin {number(margin.min(), 2)})"
+        return f"{text}; no frame is in doubt"
     return f"{text}; in doubt: {numbered(doubtful)}"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from hyperspy.signals import BaseSignal
+from scipy.special import expit
 
 from hyperspy_smartalign.nonrigid.record import NonrigidRecord
 from hyperspy_smartalign.rigid import PairTable
@@ -116,6 +117,30 @@ class Subject:
         if self.alignment is None:
             return np.empty(0, np.intp)
         return np.flatnonzero(~self.alignment.excluded)
+
+    def of_frames(self, name: str) -> npt.NDArray[np.float64] | None:
+        """One figure (n,) a frame, of the quality; None where it does not cover all the frames."""
+        if self.alignment is None or self.quality is None or self.quality.frames is None:
+            return None
+        values: Any = getattr(self.quality.frames, name, None)
+        if np.shape(values) != (self.alignment.n_frames,) or not np.isfinite(values).any():
+            return None
+        return np.asarray(values, np.float64)
+
+    @cached_property
+    def hop_probability(self) -> npt.NDArray[np.float64] | None:
+        """How probable it is (n,) that frames lie on a wrong unit cell; NaN for those left out.
+
+        By all that the quality has looked at, or where it is not known by the pixels alone.
+        """
+        if self.alignment is None:
+            return None
+        known = self.of_frames("hop_probability")
+        if known is None and self.alignment.hop_margin is not None:
+            known = np.asarray(expit(-self.alignment.hop_margin), np.float64)
+        if known is None or not np.isfinite(known).any():
+            return None
+        return np.where(self.alignment.excluded, np.nan, known)
 
     @cached_property
     def is_average(self) -> bool:
