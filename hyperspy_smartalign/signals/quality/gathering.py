@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from hyperspy_smartalign.signals import origins, recording
 from hyperspy_smartalign.signals.matching import check_fits
 from hyperspy_smartalign.signals.picturing import images_of, is_one_frame, is_one_spectrum_image
 from hyperspy_smartalign.signals.progressing import Progress
+from hyperspy_smartalign.signals.quality.likeness import doubt_about_source
 from hyperspy_smartalign.signals.quality.stages import Drawing, Evidence, measured_stage
 from hyperspy_smartalign.signals.streaming import FrameStream
 from hyperspy_smartalign.signals.validating import layout_of
@@ -126,6 +127,9 @@ def gather(
         messages=scene.messages,
         spots=None if candidates is None else candidates.at,
     )
+    doubt = None if source is None else doubt_about_source(signal, evidence)
+    if doubt is not None:
+        evidence = replace(evidence, messages=(doubt, *evidence.messages))
     return evidence, candidates
 
 
