@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ from hyperspy_smartalign.quality.line_motion import LeftMotion, left_motion
 from hyperspy_smartalign.quality.precision import what_limits
 from hyperspy_smartalign.resampling import accumulate
 from hyperspy_smartalign.rigid import RigidResult, align_frames
-from hyperspy_smartalign.rigid.drift_prior import margin_on_path
+from hyperspy_smartalign.rigid.hop_odds import hop_odds
 from hyperspy_smartalign.rigid.hops import repeat_distance
 from hyperspy_smartalign.transforms import Affine, Canvas, Transform, Translation
 
@@ -120,17 +121,18 @@ def _aligned(stack: npt.NDArray[np.generic]) -> RigidResult:
 
 
 def _hop_probability(stack: npt.NDArray[np.generic], found: RigidResult) -> FloatArray:
-    """As `quality()` tells it: by the pixels, and by the drift."""
+    """As `quality()` tells it: by the pixels, the drift and the pairs that agree."""
     used = ~found.excluded
     shifts = found.shifts[used]
-    area = Canvas.common(shifts, stack.shape[1:])
-    average = accumulate(stack[used], shifts, area, num_workers=1).mean()
-    distance = repeat_distance(average - average.mean())
-    margin = found.hop_margin
-    if np.isfinite(distance):
-        agreement = found.pairs.agreement(found.shifts, used)
-        margin = margin_on_path(margin, found.shifts, used, distance, agreement=agreement)
-    return np.asarray(expit(-margin))
+    distance = math.nan
+    # Series that fall apart may have nothing in common.
+    with suppress(ValueError):
+        area = Canvas.common(shifts, stack.shape[1:])
+        average = accumulate(stack[used], shifts, area, num_workers=1).mean()
+        distance = repeat_distance(average - average.mean())
+    agreement = found.pairs.agreement(found.shifts, used)
+    odds = hop_odds(found.hop_margin, found.shifts, used, distance, agreement=agreement)
+    return np.asarray(expit(-odds))
 
 
 def shift_trial(shape: Shape, frames: int, dose: float, seed: int) -> ShiftTrial:

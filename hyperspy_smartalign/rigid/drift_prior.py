@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .hops import HopCheck
 
-__all__ = ["DriftPrior", "likely_moves", "margin_on_path", "path_cost"]
+__all__ = ["DriftPrior", "likely_moves", "path_cost"]
 
 DoubleArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -18,17 +18,6 @@ BoolArray = npt.NDArray[np.bool_]
 LEAST_STEP = 2.0
 #: From fewer steps no common drift is told: none is expected.
 LEAST_STEPS = 4
-#: Directions in which the repeats of an image may lie, as far as the drift is asked.
-DIRECTIONS = 36
-#: From the log-odds by the pixels and by the drift, and the share of the pairs that agree, to the
-#: log-odds of all together: logistic regression on what happened to 1,440 frames of 93 simulated
-#: series of 96 to 192 px near the lowest dose that works. Pixels and drift do not count in full:
-#: frames hop together, and the consensus has looked at both before.
-BY_PIXELS, BY_DRIFT, BY_PAIRS, START = 0.11, 0.25, 31.0, -1.6
-#: Share of pairs beyond which more of them say no more.
-MOST_AGREEMENT = 0.2
-#: The same where pairs are not known.
-BY_PIXELS_ALONE, BY_DRIFT_ALONE, START_ALONE = 0.38, 0.33, -0.94
 
 
 @dataclass(frozen=True)
@@ -127,62 +116,3 @@ def likely_moves(
             left -= 1
             free[max(index - 1, 0) : index + 2] = False
     return moves
-
-
-def margin_on_path(
-    margin: npt.ArrayLike,
-    shifts: npt.ArrayLike,
-    used: BoolArray,
-    distance: float,
-    *,
-    agreement: float | None = None,
-) -> DoubleArray:
-    """Log-odds of each frame's place, by its pixels, by the drift, and by all pairs of frames.
-
-    Parameters
-    ----------
-    margin : (n,) array-like
-        Log-odds by the pixels alone, from `check_hops`; NaN stays.
-    shifts : (n, 2) array-like
-        px (y, x).
-    used : (n,) bool
-        Frames that count.
-    distance : float
-        At which the image repeats, px: of the nearest other place of a frame.
-    agreement : float, optional
-        Share of all measured pairs whose highest maximum is where the shifts put it.
-
-    Returns
-    -------
-    (n,) float64
-        The other place is taken to lie where the drift speaks for it most, so that odds are rather
-        too low than too high.
-
-    Notes
-    -----
-    The prior of `DriftPrior` on the steps to and from a frame tells the odds d of the present place
-    against the other one. With the margin m of the pixels and the share a of the pairs, of which
-    0.2 count at most, ``0.11 m + 0.25 d + 31 a - 1.6``; where no pairs are known,
-    ``0.38 m + 0.33 d - 0.94``.
-    """
-    points = np.asarray(shifts, np.float64)
-    result = np.array(margin, np.float64)
-    members = np.flatnonzero(used)
-    if len(members) < 2:
-        return result
-    prior = DriftPrior.of(points[members])
-    path = np.pad(points[members], ((1, 1), (0, 0)), constant_values=np.nan)
-    here, before, after = path[1:-1, None], path[:-2, None], path[2:, None]
-    angles = np.linspace(0, 2 * np.pi, DIRECTIONS, endpoint=False)
-    around = distance * np.stack([np.sin(angles), np.cos(angles)], axis=1)
-
-    def cost(places: DoubleArray) -> DoubleArray:
-        return prior.cost(places - before) + prior.cost(after - places)
-
-    drift = cost(here + around).min(1) - cost(here)[:, 0]
-    if agreement is None:
-        result[members] = BY_PIXELS_ALONE * result[members] + BY_DRIFT_ALONE * drift + START_ALONE
-    else:
-        pairs = BY_PAIRS * min(agreement, MOST_AGREEMENT)
-        result[members] = BY_PIXELS * result[members] + BY_DRIFT * drift + pairs + START
-    return result

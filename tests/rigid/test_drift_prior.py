@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from hyperspy_smartalign.rigid.drift_prior import (
-    BY_DRIFT_ALONE,
-    BY_PIXELS_ALONE,
     LEAST_STEP,
-    START_ALONE,
     DriftPrior,
     likely_moves,
-    margin_on_path,
     path_cost,
 )
 from hyperspy_smartalign.rigid.hops import HopCheck
@@ -100,57 +96,3 @@ def test_frames_without_another_place_stay(path):
     nowhere.places[:] = np.nan
     nowhere.odds[:] = -np.inf
     assert not likely_moves(nowhere, path, np.ones(12, bool), DriftPrior.of(path)).any()
-
-
-class TestOddsOnThePath:
-    """Log-odds by the pixels, and by the drift."""
-
-    steady = np.outer(np.arange(12), [1.5, -0.7])
-    used = np.ones(12, bool)
-
-    def test_a_steady_drift_speaks_for_all_places(self):
-        margin = margin_on_path(np.zeros(12), self.steady, self.used, 16.0)
-        # Two steps that a hop would spoil, and one at the ends.
-        step = 1.5 * np.log1p(64.0)
-        np.testing.assert_allclose(margin[1:-1], START_ALONE + BY_DRIFT_ALONE * 2 * step, rtol=1e-6)
-        np.testing.assert_allclose(margin[[0, -1]], START_ALONE + BY_DRIFT_ALONE * step, rtol=1e-6)
-
-    def test_a_frame_that_hopped_is_found(self):
-        path = self.steady.copy()
-        path[5] += [0.0, 16.0]
-        margin = margin_on_path(np.full(12, 3.0), path, self.used, 16.0)
-        assert margin[5] < -2.5
-        assert (np.delete(margin, 5) > 0).all()
-
-    def test_pairs_that_agree_speak_for_all_frames(self):
-        odds = [
-            margin_on_path(np.zeros(12), self.steady, self.used, 16.0, agreement=share)[5]
-            for share in (0.0, 0.1, 0.2, 0.9)
-        ]
-        assert odds[0] < odds[1] < odds[2] == odds[3]
-        np.testing.assert_allclose(odds[2] - odds[0], 6.2, atol=1e-6)
-
-    def test_a_frame_that_hopped_is_found_where_others_agree(self):
-        path = self.steady.copy()
-        path[5] += [0.0, 16.0]
-        margin = np.full(12, 40.0)
-        margin[5] = -40.0
-        odds = margin_on_path(margin, path, self.used, 16.0, agreement=0.8)
-        assert odds[5] < -1
-        assert (np.delete(odds, 5) > 5).all()
-
-    def test_of_a_wild_drift_nothing_is_known(self):
-        wild = np.random.default_rng(0).normal(scale=40.0, size=(12, 2)).cumsum(axis=0)
-        margin = margin_on_path(np.full(12, 3.0), wild, self.used, 16.0)
-        assert (np.abs(margin - START_ALONE - BY_PIXELS_ALONE * 3.0) < 0.5).all()
-
-    def test_frames_that_take_no_part_stay_unknown(self):
-        used = self.used.copy()
-        used[4] = False
-        margin = margin_on_path(np.where(used, 1.0, np.nan), self.steady, used, 16.0)
-        assert np.isnan(margin[4])
-        assert (margin[used] > 0.5).all()
-
-    def test_one_frame_has_no_path(self):
-        margin = margin_on_path([2.0], [[0.0, 0.0]], np.ones(1, bool), 16.0)
-        np.testing.assert_array_equal(margin, [2.0])

@@ -36,7 +36,7 @@ from hyperspy_smartalign.quality.verdicts import (
     verdict_on_limit,
     verdict_on_resolution,
 )
-from hyperspy_smartalign.rigid.drift_prior import margin_on_path
+from hyperspy_smartalign.rigid.hop_odds import hop_odds
 from hyperspy_smartalign.rigid.hops import repeat_distance
 from hyperspy_smartalign.signals.quality.gathering import gather
 from hyperspy_smartalign.signals.quality.stages import Evidence
@@ -353,13 +353,11 @@ def _margin(evidence: Evidence, alignment: Alignment, margin: DoubleArray) -> Do
     """Log-odds (n,) that frames are in their places, by their pixels and by the drift."""
     average = evidence.stages[evidence.final].average
     distance = repeat_distance(average - average.mean())
-    if np.isnan(distance):
-        return margin
     used = ~np.isnan(margin)
     agreement = None
     if evidence.pairs is not None and evidence.pairs.indices.max(initial=0) < len(used):
         agreement = evidence.pairs.agreement(alignment.shifts, used)
-    return margin_on_path(margin, alignment.shifts, used, distance, agreement=agreement)
+    return hop_odds(margin, alignment.shifts, used, distance, agreement=agreement)
 
 
 def frame_weights(signal: BaseSignal, source: BaseSignal | None = None) -> DoubleArray:
