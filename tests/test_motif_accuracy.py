@@ -27,6 +27,8 @@ from hyperspy_smartalign.data import (
 )
 from hyperspy_smartalign.quality.sharpness import relative_blur
 
+pytestmark = pytest.mark.slow
+
 Array = npt.NDArray[np.float64]
 # Counts a channel and pixel of the spectrum images, at intensity 1.
 CHANNELS, SPARSE = 64, 0.1

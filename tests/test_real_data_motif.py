@@ -323,6 +323,7 @@ class TestSulphide:
             part.save(folder / f"MoS2_[{number:03d}].hspy")
         return folder
 
+    @pytest.mark.slow
     def test_folder_of_its_quarters(self, folder: Path, tiles: Any, tmp_path: Path) -> None:
         working = tmp_path / "working"
 

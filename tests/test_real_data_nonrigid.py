@@ -22,7 +22,7 @@ from hyperspy_smartalign.series import SeriesWarning
 from hyperspy_smartalign.transforms import ScanLine, Transform
 
 # Readers warn of classes and numpy calls that are on their way out; that is not ours to judge.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.slow]
 
 Find = Callable[[str], Path]
 
@@ -165,7 +165,6 @@ class TestForceMicroscopy:
     def aligned(self, flat: Any) -> Any:
         return quietly(flat.align_nonrigid, max_iterations=5)
 
-    @pytest.mark.slow
     def test_frames_are_not_torn(self, flat: Any, aligned: Any) -> None:
         # Teeth of 3 px and more from line to line, when tip noise is taken for a motion.
         for transform in transforms_of(aligned):
@@ -192,7 +191,6 @@ class TestFastScanning:
             offsets = line_displacement(transform, (196, 196))
             assert np.abs(offsets - offsets.mean(0)).max() < 0.5
 
-    @pytest.mark.slow
     def test_film_that_changes(self, shared_data: Find) -> None:
         film = load(shared_data("faststm-movies/20141003_24_uf.hspy")).inav[:32]
         aligned = quietly(film.align_nonrigid)
@@ -201,7 +199,6 @@ class TestFastScanning:
         for transform in transforms_of(aligned):
             assert np.abs(line_displacement(transform, (105, 105))).max() < 4.0
 
-    @pytest.mark.slow
     def test_neighbours_as_reference(self, shared_data: Find) -> None:
         film = load(shared_data("faststm-movies/20141003_24_uf.hspy")).inav[:20]
         aligned = quietly(
@@ -221,7 +218,6 @@ class TestCamera:
     def free(self, series: Any) -> Any:
         return quietly(series.align_nonrigid, model="free")
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("model", ["scan_locked", "free"])
     def test_nothing_much_is_found(self, series: Any, free: Any, model: str) -> None:
         aligned = free if model == "free" else quietly(series.align_nonrigid)

@@ -25,7 +25,7 @@ from hyperspy_smartalign.signals.validating import NotASeriesError
 from hyperspy_smartalign.transforms import AlignmentMismatchError
 
 # Readers warn of classes and numpy calls that are on their way out; that is not ours to judge.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.slow]
 
 Find = Callable[[str], Path]
 QUIET = {"show_progressbar": False}
@@ -220,7 +220,6 @@ class TestJeol:
         run("apply", alignment, file, *reader, "-o", out, "-q")
         np.testing.assert_allclose(load(out).data, aligned.data, atol=1e-5)
 
-    @pytest.mark.slow
     def test_full_size_from_disk(self, file: Path, aligned: Any) -> None:
         series = load(file, sum_frames=False, lazy=True)
         assert series.data.nbytes > 2e10

@@ -20,6 +20,8 @@ from hyperspy_smartalign.data.simulated_spectra import SimulatedSpectra
 from hyperspy_smartalign.quality.edges import EdgeWidth, edge_width
 from hyperspy_smartalign.quality.sharpness import Sharpness, fourier_sharpness, relative_blur
 
+pytestmark = pytest.mark.slow
+
 FRAMES, SIZE, SIGMA = 12, 112, 3.0
 # Counts a pixel and frame: enough for standard errors of 2 % of the width of the interface.
 DOSES = {"EELS": 2000.0, "EDS": 200.0}

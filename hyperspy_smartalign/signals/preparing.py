@@ -112,9 +112,14 @@ def prepare(
     ValueError
         An argument has a value that it cannot have; the message says which are possible.
     TypeError
-        The pixels are complex or RGB and would have to be computed with.
+        The pixels are complex or RGB and would have to be computed with, or no numbers at all.
     """
     series = SeriesLayout.of(signal)
+    if signal.data.dtype.kind == "O":
+        raise TypeError(
+            f"the pixels of {signal!r} are Python objects, not numbers, and no frame can be "
+            "aligned. Convert them first, as with signal.change_dtype('float32')."
+        )
     if equalise is not None and equalise not in EQUALISE_MODES:
         raise ValueError(f"equalise={equalise!r} is not known; use 'row', 'global' or None.")
     computed = [

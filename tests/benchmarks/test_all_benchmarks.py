@@ -36,6 +36,7 @@ def test_it_runs_whatever_the_page_shows(command):
     }
 
 
+@pytest.mark.slow
 def test_a_wrong_option_ends_it_at_once(command):
     done = run("--fast")
     assert done.returncode == 2

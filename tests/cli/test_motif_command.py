@@ -465,6 +465,7 @@ class TestWorkingFolder:
         again = run("clean-up", folder)
         assert again.exit_code == 1
 
+    @pytest.mark.slow
     def test_a_damaged_result_is_told(self, run: Run, files: Path, tmp_path: Path) -> None:
         folder, out = tmp_path / "kept", tmp_path / "tiles.hspy"
         command = ("motif", files / "series.hspy", "--template", REGION, "-o", out)

@@ -81,6 +81,7 @@ def test_all_outputs(run: Run, saved: Path, tmp_path: Path, core: KnownLines) ->
     assert signal.smartalign.nonrigid.cycles[0].model == "affine"
 
 
+@pytest.mark.slow
 def test_options_reach_the_verb(run: Run, saved: Path, tmp_path: Path, core: KnownLines) -> None:
     result = run(
         *("nonrigid", saved / "series.hspy", "-o", tmp_path / "o.hspy", "--no-rigid"),
@@ -103,6 +104,7 @@ def test_options_reach_the_verb(run: Run, saved: Path, tmp_path: Path, core: Kno
     assert hs.load(tmp_path / "o.hspy").data.shape == (8, 26, 32)
 
 
+@pytest.mark.slow
 def test_an_aligned_series_with_and_without_its_source(
     run: Run, saved: Path, aligned: Path, tmp_path: Path, core: KnownLines
 ) -> None:

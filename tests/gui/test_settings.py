@@ -93,6 +93,7 @@ def test_what_nothing_uses_is_not_kept() -> None:
     assert last_used("align_rigid", RigidParameters) == {"peak": "pixel"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", CLASSES)
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())

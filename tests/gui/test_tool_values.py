@@ -53,6 +53,7 @@ def written(line: str) -> dict[str, Any]:
     return eval(line.partition(" = ")[2].replace(verb, "dict", 1), {"np": np})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", CLASSES, ids=lambda tool: tool.method)
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())

@@ -361,6 +361,7 @@ def test_brightness_and_contrast_may_differ(align, small, error_of, plain):
     assert error_of(result) < 1.2 * error_of(plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size",
     [

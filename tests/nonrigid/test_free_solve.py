@@ -197,6 +197,7 @@ def tell(prior, count, seed, **more):
     return estimate_free_prior(data, spacing=SPACING, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothness", [2.5, np.inf])
 def test_prior_is_found(smoothness):
     truth = ScanPrior(PRIOR.rms, PRIOR.length, smoothness)

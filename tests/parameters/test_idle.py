@@ -78,6 +78,7 @@ def test_what_is_idle(parameters: Parameters, idle: set[str] | None) -> None:
     assert set(parameters.idle()) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", CLASSES)
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
@@ -103,6 +104,7 @@ def test_what_is_left_without_the_idle_ones_is_used(tool, values_of, data) -> No
         parameters.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", CLASSES)
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())

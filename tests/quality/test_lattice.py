@@ -29,6 +29,7 @@ def bound(crystal, image, dose) -> np.ndarray:
     return np.linalg.inv((design * (dose / image.ravel())) @ design.T)[:4, :4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", [(256, 256), (131, 211)])
 def test_perfect_lattices_are_found_exactly(kind, shape) -> None:
@@ -101,6 +102,7 @@ def test_row_jitter_enlarges_the_errors() -> None:
     assert np.sqrt(np.mean(np.square(scores))) < 2.0
 
 
+@pytest.mark.slow
 def test_order_and_sense() -> None:
     for angle in (0, 30, 44, 60, 100, 170):
         image = render_image(lattice("square", spacing=12.0, angle=angle, field=(96, 120)))
@@ -209,6 +211,7 @@ def test_what_is_no_image() -> None:
         find_lattice(image, vectors=[1, 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "angle", "ratio", "spread"),
     [

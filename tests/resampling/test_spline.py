@@ -14,6 +14,7 @@ def reference(frame):
     return ndimage.spline_filter(np.asarray(frame, np.float64), order=3, mode="mirror")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**32 - 1))
 def test_coefficients_equal_scipy_for_every_shape(height, width, seed):

@@ -43,6 +43,7 @@ def test_stack_is_frame_by_frame(stack, kernel, workers):
         np.testing.assert_array_equal(out, expected.pixels)
 
 
+@pytest.mark.slow
 def test_every_form_of_motion(stack, rng):
     rows = rng.normal(0, 2, (4, 30, 2))
     fields = rng.normal(0, 2, (4, 2, 30, 35))

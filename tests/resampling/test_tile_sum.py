@@ -138,6 +138,7 @@ def test_tiles_that_lie_outside_add_nothing() -> None:
     assert np.isnan(found.mean()).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     height=st.integers(1, 20),

@@ -76,6 +76,7 @@ def test_velox_text_and_radians(shared_data):
     assert geometry.instrument_rotation[0] == pytest.approx(18.2, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_velox_part_of_the_scan(shared_data):
     # 10 columns of a scan of 128.
     path = shared_data("velox-si-frames/fei_SI_SuperX-HAADF_10frames_10x50.emd")

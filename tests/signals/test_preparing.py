@@ -304,6 +304,8 @@ def test_refused():
         prepare(series, scan_rotation=30, equalise="row")
     with pytest.raises(TypeError, match="complex"):
         prepare(hs.signals.ComplexSignal2D(np.ones((2, 9, 9), complex)), resample=2)
+    with pytest.raises(TypeError, match="Python objects, not numbers"):
+        prepare(hs.signals.Signal2D(np.ones((2, 9, 9), object)), first=1)
     with pytest.raises(NotASeriesError, match="neither images"):
         prepare(hs.signals.Signal1D(np.ones((3, 4))))
     with pytest.raises(ValueError, match="cannot be normalised"):

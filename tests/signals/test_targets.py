@@ -65,6 +65,7 @@ def aligned_series(frames):
     return np.arange(1, N + 1).reshape(-1, 1, 1, 1) * frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".hspy", ".zspy"])
 @pytest.mark.parametrize("form", ["pattern", "folder", "list", "paths"])
 def test_files_in_natural_order(files, form, suffix):

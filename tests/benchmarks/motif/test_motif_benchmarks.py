@@ -71,6 +71,7 @@ def test_what_is_lost_false_double_or_off_is_counted(benchmark_module, made, ins
     assert np.isnan(nothing.error).all()
 
 
+@pytest.mark.slow
 def test_every_method_finds_the_same_tiles(benchmark_module, made):
     contestants = benchmark_module("motif.contestants")
     judge = benchmark_module("motif.measures").judge

@@ -78,6 +78,7 @@ def results(benchmark_module):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["spline", "linear"])
 @pytest.mark.parametrize("dtype", ["float32", "uint16"])
 def test_every_method_that_aligns_finds_the_same_sum(contestants, series, kernel, dtype):
@@ -105,6 +106,7 @@ def test_every_method_that_aligns_finds_the_same_sum(contestants, series, kernel
             np.testing.assert_allclose(found[inside], own[inside], atol=2e-3, err_msg=name)
 
 
+@pytest.mark.slow
 def test_shared_counts_and_plain_addition_keep_the_counts(contestants, series):
     size = (2, *SHAPE, 4)
     stack = np.zeros(size, dtype=np.uint16)

@@ -213,6 +213,7 @@ def test_the_preview_says_why_there_is_none(jittery, keywords, words):
     tool.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lazy", [False, True])
 def test_spectra_are_aligned_by_their_counts(spectral, lazy):
     spectra = spectral.spectrum_image.deepcopy()
@@ -245,6 +246,7 @@ def test_tiles_are_aligned_from_where_they_lie(simulated):
     tool.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["scan_locked", "free"])
 def test_the_distortion_of_the_frame_is_drawn(jittery, model):
     tool = opened(jittery, model=model, exclude=(3,), guard=False, nonlinear_cycles=1)

@@ -296,6 +296,7 @@ def test_a_source_gives_the_pixels(eager_series):
 # Spectra and patterns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["EELS", "EDS"])
 @pytest.mark.parametrize("lazy", [False, True])
 def test_spectra_are_aligned_by_their_counts(open_rigid, spectra, kind, lazy):

@@ -152,6 +152,7 @@ def test_lazy_tiles_are_the_same(folder, series, tiles, roi) -> None:
     assert found.tiles(lazy_output=True, show_progressbar=False)._lazy
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the series shows no distortion")
 def test_lazy_tiles_go_on(tmp_path, tiles, series, roi) -> None:
     lazy = series.template_match(roi, lazy_output=True, show_progressbar=False)

@@ -43,6 +43,7 @@ def test_pixels_are_those_of_the_series(simulated, tiles, output) -> None:
     np.testing.assert_allclose(result.data, wanted, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_aligned_tiles_stay_as_large_as_the_motif(simulated, tiles) -> None:
     result, _ = align(tiles)
     assert result.data.shape == tiles.data.shape
@@ -56,6 +57,7 @@ def test_aligned_tiles_stay_as_large_as_the_motif(simulated, tiles) -> None:
     assert align(tiles, crop=(4, 20, 4, 20))[0].data.shape[1:] == (16, 16)
 
 
+@pytest.mark.slow
 def test_otherwise_it_says_that_they_are_interpolated_twice(simulated, tiles) -> None:
     wanted = align(tiles)[0]
     copied = tiles.deepcopy()
@@ -73,6 +75,7 @@ def test_tiles_that_were_changed_keep_their_pixels(tiles) -> None:
     assert align(tiles)[1] == 1
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_alive(simulated) -> None:
     series = simulated.series.deepcopy()
     tiles = series.template_match((40, 64, 36, 60), show_progressbar=False)
@@ -84,6 +87,7 @@ def test_nothing_is_kept_alive(simulated) -> None:
     assert align(tiles)[1] == 1
 
 
+@pytest.mark.slow
 def test_kernels_that_need_whole_frames_or_the_tiles_fall_back(tiles) -> None:
     assert align(tiles, fill="mean")[1] == 1
     assert align(tiles, interpolation="nearest")[1] == 1

@@ -71,6 +71,7 @@ def test_every_tile_keeps_its_scan_direction(tiles) -> None:
     assert rotation == (90, 90, 90, 0, 0)
 
 
+@pytest.mark.slow
 def test_aligned_tiles_keep_their_alignment(aligned) -> None:
     frame = aligned.smartalign.matches.frame
     rows = np.array([int(np.flatnonzero(frame == 1)[0]), 5, 0])

@@ -115,6 +115,7 @@ def names(folder):
 
 
 # Five frames are searched, then their tiles averaged, thrice but for the last average.
+@pytest.mark.slow
 @pytest.mark.parametrize("breaks_at", [4, 9, 14, 24])
 def test_a_search_goes_on(tmp_path, originals, roi, plain, reads, breaks_at) -> None:
     working = tmp_path / "working"
@@ -140,6 +141,7 @@ def test_a_search_goes_on(tmp_path, originals, roi, plain, reads, breaks_at) -> 
     assert len(reads) == ALWAYS
 
 
+@pytest.mark.slow
 def test_a_search_whose_process_was_ended_goes_on(tmp_path, originals, roi, plain) -> None:
     working = tmp_path / "working"
     script = (

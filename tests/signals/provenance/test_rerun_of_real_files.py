@@ -18,7 +18,10 @@ from hyperspy_smartalign.signals.provenance.rerunning import Rerun
 
 Repeat = Callable[..., Rerun]
 Shared = Callable[[str], Path]
-pytestmark = pytest.mark.filterwarnings("ignore::hyperspy_smartalign.series.checks.SeriesWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::hyperspy_smartalign.series.checks.SeriesWarning"),
+    pytest.mark.slow,
+]
 
 FRAMES = "velox-si-frames/fei_SI_SuperX-HAADF_10frames_10x50.emd"
 STACK = "velox-si-frames/fei_example_tem_stack.emd"
@@ -83,7 +86,6 @@ def test_an_emi_file_brings_its_ser_files(
     assert repeat(tmp_path / "made.zspy").comparison.equal
 
 
-@pytest.mark.slow
 def test_zipped_velox_files(shared_data: Shared, tmp_path: Path, repeat: Repeat) -> None:
     with zipfile.ZipFile(shared_data("velox-si-frames/velox_EELS_EDS.zip")) as archive:
         names = [name for name in archive.namelist() if name.endswith(".emd")]

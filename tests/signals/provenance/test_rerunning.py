@@ -121,6 +121,7 @@ WORK: dict[str, Callable[[], BaseSignal]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "work",
     [

@@ -167,6 +167,7 @@ class TestGoingOn:
         assert sum_frames(path, resume=True) == (3 if place == "_synced" else 7)
         np.testing.assert_array_equal(np.load(path), result(path.parent))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("where", ["step", "array", "json", "rename"])
     def test_after_a_kill(self, path: Path, folder: Path, where: str) -> None:
         """SIGKILL in a step, and in the middle of writing a state."""
