@@ -43,13 +43,13 @@ def written_aside(
     check_outputs(outputs, overwrite=overwrite, inputs=inputs)
     token = secrets.token_hex(4)
     aside = {path: path.with_name(f".{path.stem}.{token}{path.suffix}") for path in outputs}
-    try:
+    # All are removed, also when Ctrl-C comes while the first one is.
+    with contextlib.ExitStack() as leaving:
+        for hidden in aside.values():
+            leaving.callback(remove, hidden)
         yield aside.__getitem__
         for path, hidden in aside.items():
             put_in_place(hidden, path, overwrite=overwrite)
-    finally:
-        for hidden in aside.values():
-            remove(hidden)
 
 
 def check_outputs(outputs: Sequence[Path], *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
@@ -146,19 +146,27 @@ def put_in_place(hidden: Path, path: Path, *, overwrite: bool) -> None:
         return
     # A folder cannot be renamed onto another one: move the old one out of the way first.
     old = hidden.with_name(f"{hidden.name}.old")
-    if path.exists():
-        os.replace(path, old)
     try:
+        if path.exists():
+            os.replace(path, old)
         os.replace(hidden, path)
-    except OSError:
-        if old.exists():
+    finally:
+        # Whatever came between the two, an error or Ctrl-C: one of them has the name.
+        if old.exists() and not path.exists():
             os.replace(old, path)
-        raise
-    remove(old)
+        remove(old)
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder, if it is there; what was begun is ended before Ctrl-C counts."""
+    try:
+        _remove(path)
+    except KeyboardInterrupt:
+        _remove(path)
+        raise
+
+
+def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,41 @@ def test_a_folder_that_is_read_only_is_refused(tmp_path: Path) -> None:
             refused([tmp_path / "a.hspy"])
     finally:
         tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("step", ["first rename", "second rename", "removal", "after the removal"])
+def test_ctrl_c_while_a_store_is_replaced_leaves_one_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path, other = tmp_path / "made.zspy", tmp_path / "other.zspy"
+    for store in (path, other):
+        store.mkdir()
+        (store / "zarr").write_text("old")
+    renamed, removed = os.replace, shutil.rmtree
+    calls: list[str] = []
+
+    def rename(source: Path, target: Path) -> None:
+        renamed(source, target)
+        calls.append("rename")
+        if step == {1: "first rename", 2: "second rename"}.get(len(calls)):
+            raise KeyboardInterrupt
+
+    def tear(folder: Path, **options: bool) -> None:
+        calls.append("removal")
+        first = calls.count("removal") == 1
+        if first and step == "removal":
+            raise KeyboardInterrupt
+        removed(folder, **options)
+        if first and step == "after the removal":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", rename)
+    monkeypatch.setattr(shutil, "rmtree", tear)
+    with pytest.raises(KeyboardInterrupt), written_aside([path, other], overwrite=True) as aside:
+        for store in (path, other):
+            aside(store).mkdir()
+            (aside(store) / "zarr").write_text("new")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"made.zspy", "other.zspy"}
+    expected = "old" if step == "first rename" else "new"
+    assert (path / "zarr").read_text() == expected
+    assert (other / "zarr").read_text() == "old"
