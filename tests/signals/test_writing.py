@@ -167,10 +167,15 @@ def test_ctrl_c_while_a_store_is_replaced_leaves_one_of_them(
 
     monkeypatch.setattr(os, "replace", rename)
     monkeypatch.setattr(shutil, "rmtree", tear)
-    with pytest.raises(KeyboardInterrupt), written_aside([path, other], overwrite=True) as aside:
-        for store in (path, other):
-            aside(store).mkdir()
-            (aside(store) / "zarr").write_text("new")
+
+    def write() -> None:
+        with written_aside([path, other], overwrite=True) as aside:
+            for store in (path, other):
+                aside(store).mkdir()
+                (aside(store) / "zarr").write_text("new")
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
     assert {entry.name for entry in tmp_path.iterdir()} == {"made.zspy", "other.zspy"}
     expected = "old" if step == "first rename" else "new"
     assert (path / "zarr").read_text() == expected
