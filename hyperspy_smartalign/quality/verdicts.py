@@ -19,6 +19,7 @@ __all__ = [
     "Verdict",
     "verdict_on_closure",
     "verdict_on_errors",
+    "verdict_on_fields",
     "verdict_on_frames",
     "verdict_on_help",
     "verdict_on_hops",
@@ -238,3 +239,28 @@ def verdict_on_help(held_out: HeldOut) -> Verdict:
     """Whether the non-rigid alignment helped."""
     levels: dict[str, Level] = {"helped": "good", "worse": "bad", "none": "good"}
     return Verdict("non-rigid correction", levels.get(held_out.outcome, "unknown"), held_out.words)
+
+
+def verdict_on_fields(gain: float) -> Verdict:
+    """Whether displacement fields helped.
+
+    Parameters
+    ----------
+    gain : float
+        Rise of the log-likelihood of pixels that were held out of the fit, a frame, as a guarded
+        alignment measured it; NaN where none did.
+    """
+    topic = "non-rigid correction"
+    if not math.isfinite(gain):
+        return Verdict(
+            topic,
+            "unknown",
+            "Whether displacement fields helped is not known: only align_nonrigid() with "
+            "guard=True asks pixels that were held out of the fit before it keeps them.",
+        )
+    return Verdict(
+        topic,
+        "good",
+        "Displacement fields helped pixels that were held out of their fit: their log-likelihood "
+        f"rose by {gain:.3g} a frame.",
+    )

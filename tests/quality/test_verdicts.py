@@ -16,6 +16,7 @@ from hyperspy_smartalign.quality.verdicts import (
     Resolution,
     verdict_on_closure,
     verdict_on_errors,
+    verdict_on_fields,
     verdict_on_frames,
     verdict_on_help,
     verdict_on_hops,
@@ -168,6 +169,13 @@ def test_help(probability, moved, outcome, level):
     assert verdict.to_dict()["topic"] == "non-rigid correction"
     if moved:
         assert outcome == "unknown" or "0.2 px rms" in verdict.words
+
+
+@pytest.mark.parametrize(("gain", "level"), [(40.0, "good"), (NAN, "unknown")])
+def test_fields_are_judged_by_pixels_held_out(gain, level):
+    verdict = verdict_on_fields(gain)
+    assert verdict.level == level
+    assert (f"{gain:.3g} a frame" in verdict.words) == np.isfinite(gain)
 
 
 def test_errors_below_their_bound_are_no_good_sign():

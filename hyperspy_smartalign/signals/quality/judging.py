@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -30,6 +30,7 @@ from hyperspy_smartalign.quality.verdicts import (
     Verdict,
     verdict_on_closure,
     verdict_on_errors,
+    verdict_on_fields,
     verdict_on_frames,
     verdict_on_help,
     verdict_on_hops,
@@ -38,6 +39,7 @@ from hyperspy_smartalign.quality.verdicts import (
 )
 from hyperspy_smartalign.rigid.hop_odds import hop_odds
 from hyperspy_smartalign.rigid.hops import repeat_distance
+from hyperspy_smartalign.signals import recording
 from hyperspy_smartalign.signals.quality.gathering import gather
 from hyperspy_smartalign.signals.quality.stages import Evidence
 from hyperspy_smartalign.transforms import Affine, Alignment, Field, Translation
@@ -401,10 +403,29 @@ def held_out_of(
     if examined is None:
         return None
     kept = [] if nonrigid is None else [each.gain for each in nonrigid.cycles if each.kept]
-    recorded = [gain for gain in kept if np.isfinite(gain)]
-    return held_out(
-        examined.lines, examined.gain, recorded=recorded[-1] if recorded else float("nan")
+    return held_out(examined.lines, examined.gain, recorded=_last_known(kept))
+
+
+def _gain_of_fields(evidence: Evidence) -> float:
+    """Held-out gain of displacement fields, NaN where no guard has asked for it.
+
+    Without a guard, fields are measured against frames that earlier cycles may have made worse.
+    """
+    guards = [
+        step["parameters"].get("guard")
+        for step in recording.steps_of(evidence.signal)
+        if step["name"] == "align_nonrigid"
+    ]
+    if evidence.nonrigid is None or guards[-1:] != [True]:
+        return float("nan")
+    return _last_known(
+        [each.gain for each in evidence.nonrigid.cycles if each.kept and each.model == "free"]
     )
+
+
+def _last_known(values: Sequence[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return known[-1] if known else float("nan")
 
 
 def verdicts_of(
@@ -452,14 +473,7 @@ def verdicts_of(
     if held_out is not None:
         verdicts.append(verdict_on_help(held_out))
     elif evidence.alignment is not None and _model(evidence.alignment) == "fields":
-        verdicts.append(
-            Verdict(
-                "non-rigid correction",
-                "unknown",
-                "Whether free displacement fields helped is told by the held-out gain of "
-                "align_nonrigid() alone, where it was measured.",
-            )
-        )
+        verdicts.append(verdict_on_fields(_gain_of_fields(evidence)))
     if evidence.nonrigid is not None and evidence.nonrigid.undetermined:
         words = evidence.nonrigid.undetermined
         level: Level = "good" if words.startswith("Only a shift common") else "unknown"
