@@ -144,9 +144,9 @@ def _of_quality(signal: BaseSignal, layout: Layout, kept: npt.NDArray[np.intp]) 
             "weights='quality' are those of images. Take them from the series of images that was "
             "aligned: weights=aligned.smartalign.quality().frames.weight."
         )
-    from hyperspy_smartalign.signals.quality import judging
+    from hyperspy_smartalign.signals.quality.frames import frame_weights
 
-    found = np.nan_to_num(judging.frame_weights(signal))
+    found = np.nan_to_num(frame_weights(signal))
     numbers = _of_numbers(found, layout, kept)
     return FrameWeights(numbers.values, {"weights": "quality", "values": numbers.values})
 

@@ -11,8 +11,10 @@ from hyperspy_smartalign.quality.bragg import spot_table
 from hyperspy_smartalign.quality.ring_correlation import RingCorrelation, ring_correlation
 from hyperspy_smartalign.quality.transfer import spectral_quality
 from hyperspy_smartalign.signals.progressing import progress_bar
-from hyperspy_smartalign.signals.quality import judging
+from hyperspy_smartalign.signals.quality.frames import closure_of, frames_of_quality
 from hyperspy_smartalign.signals.quality.gathering import gather
+from hyperspy_smartalign.signals.quality.judging import held_out_of, verdicts_of
+from hyperspy_smartalign.signals.quality.precision import precision_of
 from hyperspy_smartalign.signals.quality.quality import Quality
 from hyperspy_smartalign.signals.quality.stages import Evidence
 
@@ -50,10 +52,10 @@ def quality(
                 scale=evidence.scale,
                 units=evidence.units,
             )
-        frames = judging.frames_of_quality(evidence, spectral)
-        closure = judging.closure_of(evidence)
-        precision = judging.precision_of(evidence, spectral)
-        held_out = judging.held_out_of(evidence, rings)
+        frames = frames_of_quality(evidence, spectral)
+        closure = closure_of(evidence)
+        precision = precision_of(evidence, spectral)
+        held_out = held_out_of(evidence, rings)
         if progress is not None:
             progress("judging", steps, steps)
     return Quality(
@@ -64,7 +66,7 @@ def quality(
         closure=closure,
         frames=frames,
         held_out=held_out,
-        verdicts=judging.verdicts_of(
+        verdicts=verdicts_of(
             evidence,
             rings=rings,
             spectral=spectral,
