@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,9 +41,14 @@ def save_signal(signal: BaseSignal, path: Path, **options: Any) -> None:
     """
     check_room(path, signal)
     known = signal.tmp_parameters.deepcopy()
-    signal.save(path, overwrite=True, **options)
-    # Files are written aside and renamed: that name must not become the origin of the signal.
-    signal.tmp_parameters = known
+    try:
+        signal.save(path, overwrite=True, **options)
+    except KeyboardInterrupt:
+        _free_compressor()
+        raise
+    finally:
+        # Files are written aside and renamed: that name must not become the origin of the signal.
+        signal.tmp_parameters = known
 
 
 def check_room(path: Path, signal: BaseSignal) -> None:
@@ -62,6 +69,19 @@ def check_room(path: Path, signal: BaseSignal) -> None:
             f"the result needs up to {needed / 1e6:.3g} MB in {str(path.parent)!r}, where "
             f"{free / 1e6:.3g} MB are free; make room, or give a file on another disk.",
         )
+
+
+def _free_compressor() -> None:
+    """Give back the lock of zarr's compressor, which Ctrl-C can leave taken.
+
+    If it comes just after the lock was taken, nobody gives it back, and the next .zspy file would
+    be waited for without end. Only the main thread takes it, which is here.
+    """
+    get_mutex = getattr(sys.modules.get("numcodecs.blosc"), "get_mutex", None)
+    if get_mutex is not None and threading.current_thread() is threading.main_thread():
+        lock = get_mutex()
+        lock.acquire(block=False)
+        lock.release()
 
 
 def _bytes_of(content: Any) -> int:

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from hyperspy_smartalign.cli import smartalign
+from hyperspy_smartalign.series.checks import SeriesWarning
 from hyperspy_smartalign.signals.progressing import observed_by
 from hyperspy_smartalign.transforms import Alignment
 
@@ -124,6 +125,7 @@ def test_ctrl_c_at_any_moment(series: Any, rigid: Any, state_of: Any, verb: str)
     for share in rng.uniform(0, 1, 12):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            warnings.simplefilter("ignore", SeriesWarning)
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             try:
                 with interrupted_after(max(share * took, 1e-4)):
