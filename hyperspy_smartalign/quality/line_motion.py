@@ -205,7 +205,7 @@ def _straight(lines: Sequence[FrameLines]) -> _Parts:
         weight = np.sqrt(np.maximum(frame.weight, 1e-12 * frame.weight.max()))
         wanted = frame.expected - frame.found
         fits = [
-            np.linalg.lstsq(weight[:, a, None] * design, weight[:, a] * wanted[:, a])[0]
+            np.linalg.lstsq(weight[:, a, None] * design, weight[:, a] * wanted[:, a], rcond=None)[0]
             for a in (0, 1)
         ]
         shift, drift = np.array(fits).T

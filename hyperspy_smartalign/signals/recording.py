@@ -269,6 +269,9 @@ def noise_of(signal: BaseSignal) -> NoiseModel:
 
     content = _part_of(signal, _NOISE, _NOISE_FIELDS)
     try:
+        if any(np.ndim(content[name]) for name in _NOISE_FIELDS):
+            # Older NumPy makes a number of an array of one.
+            raise TypeError("it holds arrays instead of numbers")
         values = {name: float(content[name]) for name in _NOISE_FIELDS}
     except (TypeError, ValueError) as error:
         raise _corrupt(_NOISE, error) from error
