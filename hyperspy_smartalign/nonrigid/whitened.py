@@ -16,7 +16,6 @@ import numpy.typing as npt
 from scipy import fft, ndimage
 
 from hyperspy_smartalign.parameters import NonrigidParameters
-from hyperspy_smartalign.quality.noise import NoiseModel
 from hyperspy_smartalign.rigid.store import FrameSource, FrameStore
 from hyperspy_smartalign.rigid.whitening import WhitenedFrames, Whitening, find_whitening
 from hyperspy_smartalign.transforms import Transform
@@ -174,11 +173,7 @@ class WhiteGrid:
             ),
             cycles=tuple(cycle.scaled(mean) for cycle in found.cycles),
             prior=prior,
-            noise=NoiseModel(
-                offset=found.noise.offset * area,
-                gain=found.noise.gain * area,
-                floor=found.noise.floor * area,
-            ),
+            noise=found.noise.scaled(area),
         )
 
     def _line_errors(self, errors: DoubleArray, axes: Sequence[int] | npt.NDArray[np.intp]) -> Any:

@@ -35,6 +35,12 @@ class NoiseModel:
         """Variance at an intensity, never below `floor`."""
         return np.maximum(self.offset + self.gain * np.asarray(intensity, np.float64), self.floor)
 
+    def scaled(self, factor: float) -> NoiseModel:
+        """The model with a variance that is larger by a factor."""
+        return NoiseModel(
+            offset=self.offset * factor, gain=self.gain * factor, floor=self.floor * factor
+        )
+
 
 @dataclass(frozen=True)
 class ResidualBins:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,23 @@ class DriftPrior:
         squares = ((steps - self.drift) ** 2).sum(-1) / self.scale**2
         return np.asarray(1.5 * np.log1p(np.nan_to_num(squares)))
 
+    def cost_on_path(self, path: DoubleArray) -> Callable[[DoubleArray], DoubleArray]:
+        """What it costs to put frames elsewhere, their neighbours in time staying.
+
+        Parameters
+        ----------
+        path : (n, 2) array
+            Where the frames are, px (y, x).
+
+        Returns
+        -------
+        callable
+            From places (n, k, 2) to the cost (n, k) of the steps to and from them.
+        """
+        ends = np.pad(path, ((1, 1), (0, 0)), constant_values=np.nan)
+        before, after = ends[:-2, None], ends[2:, None]
+        return lambda places: self.cost(places - before) + self.cost(after - places)
+
 
 def path_cost(
     margin: DoubleArray, shifts: DoubleArray, used: BoolArray, prior: DriftPrior
@@ -96,12 +114,7 @@ def likely_moves(
     of which would go where the other was.
     """
     members = np.flatnonzero(used)
-    path = np.pad(shifts[members], ((1, 1), (0, 0)), constant_values=np.nan)
-    here, before, after = path[1:-1, None], path[:-2, None], path[2:, None]
-
-    def cost(places: DoubleArray) -> DoubleArray:
-        return prior.cost(places - before) + prior.cost(after - places)
-
+    here, cost = shifts[members, None], prior.cost_on_path(shifts[members])
     places = hops.places[members]
     known = np.isfinite(places[..., 0])
     gain = np.where(known, hops.odds[members] + cost(here) - cost(here + places), -np.inf)

@@ -70,16 +70,11 @@ def hop_odds(
     members = np.flatnonzero(used)
     if len(members) < 2:
         return result
-    prior = DriftPrior.of(points[members])
-    path = np.pad(points[members], ((1, 1), (0, 0)), constant_values=np.nan)
-    here, before, after = path[1:-1, None], path[:-2, None], path[2:, None]
+    here = points[members, None]
+    cost = DriftPrior.of(points[members]).cost_on_path(points[members])
     angles = np.linspace(0, 2 * np.pi, DIRECTIONS, endpoint=False)
     radius = NO_REPEATS if math.isnan(distance) else distance
     around = radius * np.stack([np.sin(angles), np.cos(angles)], axis=1)
-
-    def cost(places: DoubleArray) -> DoubleArray:
-        return prior.cost(places - before) + prior.cost(after - places)
-
     drift = cost(here + around).min(1) - cost(here)[:, 0]
     if agreement is None:
         result[members] = BY_PIXELS_ALONE * result[members] + BY_DRIFT_ALONE * drift + START_ALONE

@@ -141,9 +141,5 @@ class RigidResult:
             shifts=self.shifts * step,
             precision=self.precision * step / np.sqrt(filled),
             pairs=replace(self.pairs, shifts=self.pairs.shifts * step),
-            noise=NoiseModel(
-                offset=self.noise.offset * area,
-                gain=self.noise.gain * area,
-                floor=self.noise.floor * area,
-            ),
+            noise=self.noise.scaled(area),
         )
